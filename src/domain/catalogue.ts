@@ -1,0 +1,112 @@
+import type { BookDraft, BookState, BookSummary } from "./book.ts";
+import type { FileEntry, TrackResult } from "./scan.ts";
+
+/** What the catalogue knows of a unit without its content: enough to see that nothing changed. */
+export interface StoredUnit {
+  readonly path: string;
+  /** Of names, sizes and mtimes of all its files; equal means unchanged. */
+  readonly signature: string;
+  readonly bookCount: number;
+}
+
+/** A file of a stored unit with what was read from it, so that only changed files are read again. */
+export interface UnitEntry {
+  readonly file: FileEntry;
+  /** Null for a file that is not audio. */
+  readonly result: TrackResult | null;
+}
+
+/** A book of a unit that is written; `id` is null for one that is new. */
+export interface UnitBook {
+  readonly id: string | null;
+  readonly draft: BookDraft;
+}
+
+export type UnitChange =
+  | {
+      readonly kind: "write";
+      readonly rootId: string;
+      readonly path: string;
+      readonly signature: string;
+      readonly entries: readonly UnitEntry[];
+      /** All books of the unit: those that it had before and are not here are missing. */
+      readonly books: readonly UnitBook[];
+    }
+  /** The unit's folder is gone or holds no audio any more: its books are missing, unless they moved. */
+  | { readonly kind: "vanished"; readonly rootId: string; readonly path: string };
+
+export interface CommitOutcome {
+  readonly added: readonly BookSummary[];
+  readonly changed: readonly BookSummary[];
+  /** Books that became `needs_review` in this commit. */
+  readonly needsReview: readonly BookSummary[];
+}
+
+export type BookSort = "title" | "author" | "series" | "added" | "duration";
+
+export interface BookQuery {
+  readonly text?: string | undefined;
+  readonly author?: string | undefined;
+  readonly series?: string | undefined;
+  readonly narrator?: string | undefined;
+  readonly state?: BookState | undefined;
+  readonly sort?: BookSort | undefined;
+  /** 1 to 200. */
+  readonly limit: number;
+  readonly offset: number;
+}
+
+export interface BookPage {
+  readonly items: readonly BookSummary[];
+  /** Of all matches, not of the page. */
+  readonly total: number;
+}
+
+/** Totals over present books (`missing` and `needsReview` apart). A book that needs review is present too. */
+export interface LibraryTotals {
+  readonly books: number;
+  readonly authors: number;
+  readonly series: number;
+  readonly files: number;
+  readonly bytes: number;
+  readonly durationSeconds: number;
+  readonly missing: number;
+  readonly needsReview: number;
+  /** RFC 3339: when the last complete scan ended. */
+  readonly lastScan: string | null;
+}
+
+/** The part of the catalogue that a scan needs. */
+export interface ScanCatalogue {
+  /** Up to `limit` units of the root in the walk's order, those after `after` (null: from the first). */
+  unitsAfter(rootId: string, after: string | null, limit: number): readonly StoredUnit[];
+  unitEntries(rootId: string, path: string): readonly UnitEntry[] | null;
+  /** The books of one unit, for keeping their ids. */
+  unitBooks(rootId: string, path: string): readonly KnownBook[];
+  /** Books of the root with this fingerprint, missing ones too. */
+  booksByFingerprint(rootId: string, fingerprint: string): readonly KnownBook[];
+  /** All of it in one transaction, or nothing. `operationId` marks the books that became missing by it. */
+  commit(operationId: string, changes: readonly UnitChange[]): CommitOutcome;
+  /** Makes all commits so far durable against a power cut (the WAL is fsynced off the main thread). */
+  flush(): Promise<void>;
+  /** Books that this operation found missing and that are still missing. */
+  missingBy(operationId: string): readonly BookSummary[];
+  /** Records when a complete scan of the root ended (RFC 3339). */
+  scanEnded(rootId: string, at: string): void;
+}
+
+export interface KnownBook {
+  readonly id: string;
+  readonly path: string;
+  readonly unitPath: string;
+  readonly state: BookState;
+  readonly fingerprint: string;
+}
+
+/** The part that queries need. Everything is synchronous: SQLite answers in well under a millisecond. */
+export interface BookCatalogue {
+  query(query: BookQuery): BookPage;
+  totals(): LibraryTotals & { readonly roots: Readonly<Record<string, LibraryTotals>> };
+  /** Rises with every write to a book; read it before the query whose answer is to be cached. */
+  generation(): number;
+}

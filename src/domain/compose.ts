@@ -1,0 +1,76 @@
+import type { BookField, BookFields, FieldLayers, Provenance, SeriesPosition } from "./book.ts";
+import { fieldSources } from "./book.ts";
+
+/** All fields of a book, each from the highest source that says anything about it. */
+export interface ComposedFields {
+  readonly title: string | null;
+  readonly subtitle: string | null;
+  readonly authors: readonly string[];
+  readonly narrators: readonly string[];
+  readonly series: readonly SeriesPosition[];
+  readonly year: number | null;
+  readonly publisher: string | null;
+  readonly language: string | null;
+  readonly description: string | null;
+  readonly genres: readonly string[];
+  readonly asin: string | null;
+  readonly isbn: string | null;
+  readonly explicit: boolean | null;
+  readonly abridged: boolean | null;
+}
+
+const nothing: ComposedFields = {
+  title: null,
+  subtitle: null,
+  authors: [],
+  narrators: [],
+  series: [],
+  year: null,
+  publisher: null,
+  language: null,
+  description: null,
+  genres: [],
+  asin: null,
+  isbn: null,
+  explicit: null,
+  abridged: null,
+};
+
+export const bookFields = Object.keys(nothing) as readonly BookField[];
+
+/**
+ * Puts the layers on top of each other. Below `match` an empty value (null, `''`, `[]`) says nothing; a match
+ * and the user may empty a field.
+ */
+export function composeFields(layers: FieldLayers): { fields: ComposedFields; provenance: Provenance } {
+  const fields: Record<string, unknown> = { ...nothing };
+  const provenance: Partial<Record<BookField, string>> = {};
+  for (const source of fieldSources) {
+    const layer = layers[source];
+    if (layer === undefined) continue;
+    const mayEmpty = source === "match" || source === "user";
+    for (const field of bookFields) {
+      const value = layer[field];
+      if (value === undefined || (isEmpty(value) && !mayEmpty)) continue;
+      fields[field] = value === "" ? null : value;
+      provenance[field] = source;
+    }
+  }
+  return { fields: fields as unknown as ComposedFields, provenance };
+}
+
+/** Why a book should be looked at by a person before it is organized, or null. */
+export function reviewReasonOf(
+  fields: ComposedFields,
+  provenance: Provenance,
+  titleIsBareName: boolean,
+): string | null {
+  if (fields.title === null) return "no title";
+  if (fields.authors.length === 0) return "no author";
+  if (titleIsBareName && provenance.title === "folder") return "the title is only a file or folder name";
+  return null;
+}
+
+function isEmpty(value: BookFields[BookField]): boolean {
+  return value === null || value === "" || (Array.isArray(value) && value.length === 0);
+}
