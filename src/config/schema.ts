@@ -1,0 +1,364 @@
+import * as z from "zod";
+import type { Root } from "../domain/book.ts";
+
+const idText = "1 to 64 of a-z, 0-9, _ and -";
+
+/**
+ * Every setting there is: type, default, limits, description, whether it is a secret and whether a change
+ * needs a restart. The TypeScript type, the JSON Schema, the environment's names, `config print` and the
+ * reference page all come from this one place.
+ */
+export const configSchema = z
+  .strictObject({
+    node: z
+      .string()
+      .regex(/^[a-z0-9_-]{1,64}$/)
+      .default("main")
+      .meta(
+        about("The runner's name on the bus: its topics start with `tomekeeper/<node>`.", {
+          allowed: idText,
+        }),
+      ),
+    data_dir: z
+      .string()
+      .min(1)
+      .optional()
+      .meta(
+        about(
+          "Folder for the catalogue, the operations and the journals. Default: `$XDG_DATA_HOME/tomekeeper`, else `~/.local/share/tomekeeper`.",
+          { isPath: true },
+        ),
+      ),
+    log_level: z
+      .enum(["debug", "info", "warn", "error"])
+      .default("info")
+      .meta(about("The least severe messages that are logged.", { live: true })),
+    cache_size: z
+      .int()
+      .min(0)
+      .max(100_000)
+      .default(1000)
+      .meta(about("Answers to catalogue queries that are kept in memory.")),
+    roots: z
+      .array(
+        z.strictObject({
+          id: z
+            .string()
+            .regex(/^[a-z0-9_-]{1,64}$/)
+            .optional()
+            .meta(
+              about("The root's name in topics and in the catalogue. Default: made of the folder's name.", {
+                allowed: idText,
+              }),
+            ),
+          path: z
+            .string()
+            .min(1)
+            .meta(about("The folder.", { isPath: true })),
+          kind: z
+            .enum(["library", "inbox"])
+            .default("library")
+            .meta(about("`library`: ours to organize into; `inbox`: where downloads land.")),
+          optional: z
+            .boolean()
+            .default(false)
+            .meta(about("Whether the runner starts without it, its books offline, until it is back.")),
+          watch: z.boolean().default(true).meta(about("Whether changes in it are noticed by themselves.")),
+        }),
+      )
+      .max(100)
+      .default([])
+      .meta(about("The folders that hold the audiobooks. None of them may lie inside another.")),
+    mqtt: z
+      .strictObject({
+        url: z
+          .string()
+          .regex(/^(mqtt|mqtts|tcp|ssl|ws|wss):\/\/[^/]+/)
+          .nullable()
+          .default(null)
+          .meta(
+            about(
+              "The broker, as `mqtt://host:1883` or `mqtts://host:8883`. Without it the runner starts its own.",
+              { allowed: "an address such as mqtt://host:1883 or mqtts://host:8883 (also ws://, wss://)" },
+            ),
+          ),
+        username: z.string().min(1).nullable().default(null).meta(about("User at that broker.")),
+        password: z
+          .string()
+          .min(1)
+          .nullable()
+          .default(null)
+          .meta(about("Password at that broker.", { isSecret: true })),
+        password_file: passwordFile(),
+        ca: z
+          .string()
+          .min(1)
+          .nullable()
+          .default(null)
+          .meta(
+            about("File with the certificate authority that signed the broker's certificate.", {
+              isPath: true,
+            }),
+          ),
+        embedded: z
+          .strictObject({
+            host: z
+              .string()
+              .min(1)
+              .default("127.0.0.1")
+              .meta(
+                about(
+                  "Address that the runner's own broker listens on. Beyond loopback it needs `users`, and `tls` or `allow_plaintext`.",
+                ),
+              ),
+            port: z.int().min(0).max(65_535).default(1883).meta(about("Its port; 0 takes any free one.")),
+            users: z
+              .array(
+                z.strictObject({
+                  username: z.string().min(1).max(256).meta(about("Name.")),
+                  password: z
+                    .string()
+                    .min(1)
+                    .optional()
+                    .meta(about("Password.", { isSecret: true })),
+                  password_file: passwordFile(),
+                  role: z
+                    .enum(["admin", "control", "read"])
+                    .default("control")
+                    .meta(
+                      about(
+                        "`read`: sees the state; `control`: sends commands too; `admin`: may publish anything.",
+                      ),
+                    ),
+                }),
+              )
+              .max(1000)
+              .default([])
+              .meta(about("Who may connect to it. Where there is one, nobody connects without a password.")),
+            tls: z
+              .strictObject({
+                cert: z
+                  .string()
+                  .min(1)
+                  .meta(about("File with the certificate.", { isPath: true })),
+                key: z
+                  .string()
+                  .min(1)
+                  .meta(about("File with its key.", { isPath: true })),
+              })
+              .nullable()
+              .default(null)
+              .meta(about("Encrypts its connections.")),
+            allow_plaintext: z
+              .boolean()
+              .default(false)
+              .meta(
+                about("Whether it may listen beyond loopback without TLS: passwords can be read on the way."),
+              ),
+          })
+          .prefault({})
+          .meta(about("The runner's own broker, for when `url` is not set.")),
+      })
+      .prefault({})
+      .meta(about("The connection to the bus.")),
+    scan: z
+      .strictObject({
+        concurrency: z
+          .int()
+          .min(1)
+          .max(64)
+          .default(4)
+          .meta(
+            about("Files read at the same time; the tag workers follow it, as far as there are cores.", {
+              live: true,
+              atLeastOne: true,
+            }),
+          ),
+        walk_concurrency: z
+          .int()
+          .min(1)
+          .max(256)
+          .default(16)
+          .meta(about("Folders listed at the same time. Raise it for network shares.", { atLeastOne: true })),
+        on_startup: z
+          .boolean()
+          .default(true)
+          .meta(about("Whether every start scans all roots.", { live: true })),
+        checkpoint_interval: z
+          .int()
+          .min(1)
+          .max(100_000)
+          .default(100)
+          .meta(about("Folders between two points at which an interrupted scan can go on.", { live: true })),
+        file_timeout_ms: z
+          .int()
+          .min(100)
+          .max(600_000)
+          .default(5000)
+          .meta(about("The longest that one file may take to read, in milliseconds.", { live: true })),
+        ignore: z
+          .array(z.string().min(1))
+          .max(1000)
+          .default([])
+          .meta(about("Patterns of files and folders to leave out, such as `**/Samples`.", { live: true })),
+      })
+      .prefault({})
+      .meta(about("How folders are read.")),
+    organize: z
+      .strictObject({
+        strategy: z
+          .enum(["auto", "reflink", "hardlink", "copy", "symlink", "move"])
+          .default("auto")
+          .meta(
+            about("How files get to their place. `auto`: reflink, else hardlink, else copy.", { live: true }),
+          ),
+        pattern: z
+          .string()
+          .min(1)
+          .default("{author}/{series}/{series_number:02 - }{title}{ (year)}/{title}{ - part:02}")
+          .meta(about("The path of a file below the library, without its extension.", { live: true })),
+        playlist_dir: z
+          .string()
+          .min(1)
+          .nullable()
+          .default(null)
+          .meta(about("Folder for playlists of the organized books.", { live: true, isPath: true })),
+      })
+      .prefault({})
+      .meta(about("How books are put in order.")),
+    queue: z
+      .strictObject({
+        concurrency: z
+          .int()
+          .min(1)
+          .max(32)
+          .default(2)
+          .meta(about("Operations that run at the same time.", { live: true, atLeastOne: true })),
+        limit: z
+          .int()
+          .min(1)
+          .max(1_000_000)
+          .default(20_000)
+          .meta(about("Operations that may wait; further ones are refused with `queue_full`.")),
+        aging_minutes: z
+          .int()
+          .min(1)
+          .max(1440)
+          .default(10)
+          .meta(about("Minutes of waiting that weigh as much as one step of priority.")),
+      })
+      .prefault({})
+      .meta(about("How work waits and runs.")),
+    sources: z
+      .record(
+        z.string().regex(/^[a-z0-9-]{1,64}$/),
+        z.strictObject({
+          enabled: z.boolean().default(true).meta(about("Whether it is asked.")),
+          base_url: z
+            .url({ protocol: /^https?$/ })
+            .nullable()
+            .default(null)
+            .meta(
+              about("Where it is, if not at its usual address.", {
+                allowed: "an address such as https://openlibrary.org",
+              }),
+            ),
+          rate_per_second: z
+            .number()
+            .min(0.01)
+            .max(1000)
+            .nullable()
+            .default(null)
+            .meta(about("The most requests a second; without it the source's own limit.")),
+          token: z
+            .string()
+            .min(1)
+            .nullable()
+            .default(null)
+            .meta(about("Its access token.", { isSecret: true })),
+          token_file: z
+            .string()
+            .min(1)
+            .nullable()
+            .default(null)
+            .meta(about("File that holds the token.", { isPath: true })),
+        }),
+      )
+      .default({})
+      .meta(about("The places metadata comes from, by name.")),
+    fetch: z
+      .strictObject({
+        allow_hosts: z
+          .array(
+            z
+              .string()
+              .regex(/^[a-zA-Z0-9.:_[\]-]{1,255}$/)
+              .meta({ "x-allowed": "the name or address of a host, without a scheme or a path" }),
+          )
+          .max(100)
+          .default([])
+          .meta(about("Hosts at home that may be asked although their address is a private one.")),
+      })
+      .prefault({})
+      .meta(about("How metadata and covers are fetched.")),
+    plugins: z
+      .record(
+        z.string().regex(/^[a-z0-9-]{1,64}$/),
+        z.looseObject({ enabled: z.boolean().default(true).meta(about("Whether it runs.")) }),
+      )
+      .default({})
+      .meta(about("Plugins by name; their further keys are their own.")),
+  })
+  .meta({ title: "Configuration of Tomekeeper" });
+
+type Parsed = z.output<typeof configSchema>;
+type ParsedUser = Parsed["mqtt"]["embedded"]["users"][number];
+
+interface Finished extends Omit<Parsed, "data_dir" | "roots" | "mqtt"> {
+  /** Absolute. */
+  readonly data_dir: string;
+  readonly roots: readonly Root[];
+  readonly mqtt: Omit<Parsed["mqtt"], "embedded"> & {
+    readonly embedded: Omit<Parsed["mqtt"]["embedded"], "users"> & {
+      readonly users: readonly (Omit<ParsedUser, "password"> & { readonly password: string })[];
+    };
+  };
+}
+
+/** The settings in force, in the spelling of the file: every key present, paths absolute, secrets read. */
+export type Config = DeepReadonly<Finished>;
+
+type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
+
+interface About {
+  readonly isSecret?: boolean;
+  /** A change takes effect without a restart. */
+  readonly live?: boolean;
+  /** A file or folder: relative ones are resolved against the place that names them. */
+  readonly isPath?: boolean;
+  /** A number below one is taken for one, with a warning. */
+  readonly atLeastOne?: boolean;
+  /** What a text may be, in words: stands in the message about one that may not. */
+  readonly allowed?: string;
+}
+
+/** A setting's description and nature; the `x-` keys stand in the JSON Schema too, where validators ignore them. */
+function about(description: string, nature: About = {}): Record<string, unknown> {
+  return {
+    description,
+    ...(nature.isSecret ? { "x-secret": true } : {}),
+    ...(nature.live ? { "x-live": true } : {}),
+    ...(nature.isPath ? { "x-path": true } : {}),
+    ...(nature.atLeastOne ? { "x-at-least-one": true } : {}),
+    ...(nature.allowed === undefined ? {} : { "x-allowed": nature.allowed }),
+  };
+}
+
+function passwordFile() {
+  return z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .meta(about("File that holds the password.", { isPath: true }));
+}
