@@ -1,0 +1,75 @@
+import { randomUUID } from "node:crypto";
+import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+
+/** How a command on the same machine finds the runner of a data folder. Readable by its owner only. */
+export interface RunnerFile {
+  /** The broker's address, without a login. */
+  readonly url: string;
+  readonly node: string;
+  readonly pid: number;
+  readonly boot_id: string;
+  /** The login for the runner's own broker, made anew at every start; null where the broker is another's. */
+  readonly username: string | null;
+  readonly password: string | null;
+  /** The configuration file in use: it holds the login for a broker that is not the runner's own. */
+  readonly config_file: string | null;
+}
+
+const fileName = "runner.json";
+
+/** Writes `runner.json` (mode 0600) into the data folder, whole or not at all. Throws what the disk says. */
+export function writeRunnerFile(dataDir: string, runner: RunnerFile): void {
+  const temporary = path.join(dataDir, `.${fileName}.${randomUUID()}`);
+  try {
+    writeFileSync(temporary, `${JSON.stringify(runner)}\n`, { mode: 0o600, flag: "wx" });
+    chmodSync(temporary, 0o600);
+    renameSync(temporary, path.join(dataDir, fileName));
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Removes it, unless a later runner's file has taken its place. */
+export function removeRunnerFile(dataDir: string, bootId: string): void {
+  const file = path.join(dataDir, fileName);
+  if (readRunner(file)?.boot_id === bootId) rmSync(file, { force: true });
+}
+
+/** The runner of this data folder; null where there is none, or only the file of one that was killed. */
+export function readRunnerFile(dataDir: string): RunnerFile | null {
+  const runner = readRunner(path.join(dataDir, fileName));
+  return runner !== null && isAlive(runner.pid) ? runner : null;
+}
+
+function readRunner(file: string): RunnerFile | null {
+  try {
+    const found: unknown = JSON.parse(readFileSync(file, "utf8"));
+    return isRunnerFile(found) ? found : null;
+  } catch {
+    return null;
+  }
+}
+
+function isRunnerFile(found: unknown): found is RunnerFile {
+  if (typeof found !== "object" || found === null) return false;
+  const record = { ...found } as Readonly<Record<string, unknown>>;
+  return (
+    ["url", "node", "boot_id"].every((key) => typeof record[key] === "string") &&
+    Number.isSafeInteger(record["pid"]) &&
+    ["username", "password", "config_file"].every(
+      (key) => record[key] === null || typeof record[key] === "string",
+    )
+  );
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it is there, and another user's.
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
