@@ -1,0 +1,98 @@
+import { randomUUID } from "node:crypto";
+import { open, opendir, stat, statfs, unlink } from "node:fs/promises";
+import path from "node:path";
+import type { Root } from "../domain/book.ts";
+import { systemCode } from "../errors.ts";
+import { type Finding, fine, found } from "./check.ts";
+
+/** Whether a root is there, can be listed, and is not the empty folder that an unmounted disk leaves behind. */
+export async function checkRootExists(root: Root, knownBooks: number): Promise<Finding> {
+  const bad = root.optional ? "warn" : "fatal";
+  const remedy = `mount its disk or correct the path of root "${root.id}"; optional: true lets the runner start without it`;
+  try {
+    if (!(await stat(root.path)).isDirectory()) {
+      return found(bad, `${root.path} is not a folder`, `correct the path of root "${root.id}"`);
+    }
+    if (knownBooks > 0 && (await isEmpty(root.path))) {
+      const message = `${root.path} is empty, though ${knownBooks} books in it are known: its disk is probably not mounted`;
+      return found(bad, message, "mount its disk; if it was emptied on purpose, put any file into it");
+    }
+    // Listing needs more than stat does: read and search permission.
+    await isEmpty(root.path);
+    return fine(`${root.path} is there`);
+  } catch (error) {
+    return found(bad, `${root.path} ${cannot("be listed", error)}`, remedy);
+  }
+}
+
+/**
+ * Whether a file can be made in a root. The probe is removed again. A root that is not there, or looks like the
+ * mount point of a disk that is not, is not touched: nothing may be written below a mount point.
+ */
+export async function checkRootWritable(root: Root, knownBooks: number): Promise<Finding> {
+  const exists = await checkRootExists(root, knownBooks);
+  if (exists.severity !== "ok") return { ...exists, message: `not tried: ${exists.message}` };
+  const problem = await probe(root.path);
+  if (problem === null) return fine(`${root.path} can be written to`);
+  return found(
+    root.optional ? "warn" : "fatal",
+    `${root.path} ${cannot("be written to", problem)}`,
+    `give the runner's user (uid ${process.getuid?.() ?? "unknown"}) write permission there`,
+  );
+}
+
+export async function checkDataDirWritable(dataDir: string): Promise<Finding> {
+  const problem = await probe(dataDir);
+  if (problem === null) return fine(`${dataDir} can be written to`);
+  const code = systemCode(problem);
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    return found("warn", `${dataDir} is full: nothing can be recorded`, "free some space and start again");
+  }
+  const remedy = `give the runner's user (uid ${process.getuid?.() ?? "unknown"}) write permission there, or choose another data_dir`;
+  return found("fatal", `${dataDir} ${cannot("be written to", problem)}`, remedy);
+}
+
+export async function checkFreeSpace(folder: string, enoughBytes: number): Promise<Finding> {
+  const space = await statfs(folder).catch(() => null);
+  // A folder that is not there has checks of its own that say so.
+  if (space === null) return fine(`free space at ${folder} is not known`);
+  const { bavail, bsize } = space;
+  const freeMiB = Math.floor((bavail * bsize) / 2 ** 20);
+  const enoughMiB = Math.floor(enoughBytes / 2 ** 20);
+  if (freeMiB >= enoughMiB) return fine(`${freeMiB} MiB free at ${folder}`);
+  return found(
+    "warn",
+    `only ${freeMiB} MiB free at ${folder}`,
+    `free some space: below ${enoughMiB} MiB is little`,
+  );
+}
+
+async function isEmpty(folder: string): Promise<boolean> {
+  const listing = await opendir(folder);
+  try {
+    return (await listing.read()) === null;
+  } finally {
+    await listing.close();
+  }
+}
+
+/** Makes a file and removes it; what went wrong, or null. */
+async function probe(folder: string): Promise<unknown> {
+  const file = path.join(folder, `.tomekeeper-probe-${randomUUID()}`);
+  try {
+    const handle = await open(file, "wx", 0o600);
+    await handle.close();
+    await unlink(file);
+    return null;
+  } catch (error) {
+    return error;
+  }
+}
+
+function cannot(what: string, error: unknown): string {
+  const code = systemCode(error);
+  if (code === "ENOENT") return "does not exist";
+  if (code === "EACCES" || code === "EPERM") return `cannot ${what}: permission denied`;
+  if (code === "EROFS") return `cannot ${what}: its file system is read-only`;
+  return `cannot ${what}: ${error instanceof Error ? error.message : String(error)}`;
+}
