@@ -107,6 +107,11 @@ export interface BookDraft {
   readonly chapters: readonly Chapter[];
   readonly companions: readonly Companion[];
   readonly cover: Cover | null;
+  /**
+   * Where chapters and cover came from, beside what the layers tell. Chapters: `metadata_json`, `embedded` or
+   * `files` (one per file); cover: `file` or `embedded`.
+   */
+  readonly provenance?: Pick<Provenance, "chapters" | "cover">;
   /** Same for the same audio wherever it lies: made of the tracks' sizes, durations and first bytes. */
   readonly fingerprint: string;
   /** Set when nothing usable as author or title was found; the text says what is missing. */

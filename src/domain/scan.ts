@@ -45,7 +45,7 @@ export interface FolderEntry {
 export interface ScanUnit {
   /** The folder, relative to the root. */
   readonly path: string;
-  /** Names are relative to `path` and may hold one `/` (`CD1/01.mp3`). */
+  /** Names are relative to `path`: `01.mp3`, `CD1/01.mp3`, and for parts with discs `Part 1/CD2/01.mp3`. */
   readonly files: readonly FileEntry[];
   /** True where the unit's folder has sub-folders that are not part of it. */
   readonly hasOtherFolders: boolean;
