@@ -9,10 +9,7 @@ export interface RunnerFile {
   readonly node: string;
   readonly pid: number;
   readonly boot_id: string;
-  /** The login for the runner's own broker, made anew at every start; null where the broker is another's. */
-  readonly username: string | null;
-  readonly password: string | null;
-  /** The configuration file in use: it holds the login for a broker that is not the runner's own. */
+  /** The configuration file in use, absolute: the login for the broker is read from there, it stands not here. */
   readonly config_file: string | null;
 }
 
@@ -58,9 +55,7 @@ function isRunnerFile(found: unknown): found is RunnerFile {
   return (
     ["url", "node", "boot_id"].every((key) => typeof record[key] === "string") &&
     Number.isSafeInteger(record["pid"]) &&
-    ["username", "password", "config_file"].every(
-      (key) => record[key] === null || typeof record[key] === "string",
-    )
+    (record["config_file"] === null || typeof record["config_file"] === "string")
   );
 }
 

@@ -1,6 +1,7 @@
 import type { Root } from "../domain/book.ts";
 import type { Diagnostic, Diagnostics, Severity } from "../domain/diagnostic.ts";
 import { severities } from "../domain/diagnostic.ts";
+import { AppError } from "../errors.ts";
 import { type Check, type Finding, fine, found, runCheck } from "./check.ts";
 import { checkDataDirWritable, checkFreeSpace, checkRootExists, checkRootWritable } from "./folders.ts";
 import { checkClock, checkInotify, checkRuntime } from "./machine.ts";
@@ -83,6 +84,18 @@ function listChecks(inputs: DiagnosticInputs): readonly Check[] {
 export async function runDiagnostics(inputs: DiagnosticInputs, limitMs = checkLimitMs): Promise<Diagnostics> {
   const checks = await Promise.all(listChecks(inputs).map((check) => runCheck(check, limitMs)));
   return { worst: worst(checks), checks };
+}
+
+/** The refusal to start, with every fatal check and its remedy on lines of their own; null where none is fatal. */
+export function fatalError({ checks }: Diagnostics): AppError | null {
+  const fatal = checks.filter((check) => check.severity === "fatal");
+  if (fatal.length === 0) return null;
+  const lines = fatal.map(
+    ({ check, message, remedy }) => `${check}: ${message}${remedy ? `\n  → ${remedy}` : ""}`,
+  );
+  return new AppError("fatal_diagnostic", ["cannot start:", ...lines].join("\n"), {
+    details: { checks: fatal },
+  });
 }
 
 /** Whether a root can be used: it is there, and whether it can be written to. */

@@ -21,7 +21,7 @@ export async function checkRootExists(root: Root, knownBooks: number): Promise<F
     await isEmpty(root.path);
     return fine(`${root.path} is there`);
   } catch (error) {
-    return found(bad, `${root.path} ${cannot("be listed", error)}`, remedy);
+    return found(bad, `${root.path} ${cannotList(error)}`, remedy);
   }
 }
 
@@ -31,12 +31,14 @@ export async function checkRootExists(root: Root, knownBooks: number): Promise<F
  */
 export async function checkRootWritable(root: Root, knownBooks: number): Promise<Finding> {
   const exists = await checkRootExists(root, knownBooks);
-  if (exists.severity !== "ok") return { ...exists, message: `not tried: ${exists.message}` };
+  if (exists.severity !== "ok") {
+    return found("warn", `not tried, since ${exists.message}`, exists.remedy ?? "");
+  }
   const problem = await probe(root.path);
   if (problem === null) return fine(`${root.path} can be written to`);
   return found(
     root.optional ? "warn" : "fatal",
-    `${root.path} ${cannot("be written to", problem)}`,
+    `${root.path} ${cannotWrite(problem)}`,
     `give the runner's user (uid ${process.getuid?.() ?? "unknown"}) write permission there`,
   );
 }
@@ -49,13 +51,13 @@ export async function checkDataDirWritable(dataDir: string): Promise<Finding> {
     return found("warn", `${dataDir} is full: nothing can be recorded`, "free some space and start again");
   }
   const remedy = `give the runner's user (uid ${process.getuid?.() ?? "unknown"}) write permission there, or choose another data_dir`;
-  return found("fatal", `${dataDir} ${cannot("be written to", problem)}`, remedy);
+  return found("fatal", `${dataDir} ${cannotWrite(problem)}`, remedy);
 }
 
 export async function checkFreeSpace(folder: string, enoughBytes: number): Promise<Finding> {
   const space = await statfs(folder).catch(() => null);
   // A folder that is not there has checks of its own that say so.
-  if (space === null) return fine(`free space at ${folder} is not known`);
+  if (space === null || space.blocks === 0) return fine(`free space at ${folder} is not known`);
   const { bavail, bsize } = space;
   const freeMiB = Math.floor((bavail * bsize) / 2 ** 20);
   const enoughMiB = Math.floor(enoughBytes / 2 ** 20);
@@ -89,10 +91,17 @@ async function probe(folder: string): Promise<unknown> {
   }
 }
 
-function cannot(what: string, error: unknown): string {
+function cannotList(error: unknown): string {
+  return systemCode(error) === "ENOENT" ? "does not exist" : `cannot be listed: ${reason(error)}`;
+}
+
+function cannotWrite(error: unknown): string {
+  return `cannot be written to: ${reason(error)}`;
+}
+
+function reason(error: unknown): string {
   const code = systemCode(error);
-  if (code === "ENOENT") return "does not exist";
-  if (code === "EACCES" || code === "EPERM") return `cannot ${what}: permission denied`;
-  if (code === "EROFS") return `cannot ${what}: its file system is read-only`;
-  return `cannot ${what}: ${error instanceof Error ? error.message : String(error)}`;
+  if (code === "EACCES" || code === "EPERM") return "permission denied";
+  if (code === "EROFS") return "its file system is read-only";
+  return error instanceof Error ? error.message : String(error);
 }
