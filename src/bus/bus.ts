@@ -1,0 +1,210 @@
+import type { Operation } from "../domain/operation.ts";
+import type { CommandStore } from "../store/ports.ts";
+import { BusClient } from "./client.ts";
+import { type CommandHandlers, Commands } from "./commands.ts";
+import type { Connection, IncomingMessage, Transport } from "./connection.ts";
+import { Outbox, type OutgoingMessage } from "./outbox.ts";
+import type { eventTypes } from "./payloads.ts";
+import type { BusLog, Clock } from "./ports.ts";
+import { createStatePublisher } from "./state.ts";
+import type { StateBody, StateKey } from "./topics.ts";
+
+/** What a plugin adds to the bus. */
+export interface BusExtension {
+  /** Exact topics to listen to, a hub's birth message for one. */
+  readonly listensTo: readonly { readonly topic: string; readonly onMessage: (payload: Buffer) => void }[];
+  /** Retained messages that are published at every connection, before the runner says that it is online. */
+  readonly announces: () => readonly { readonly topic: string; readonly payload: string }[];
+}
+
+interface BusOptions {
+  /** `[a-z0-9_-]{1,64}`: the topics are below `tomekeeper/<node>`. */
+  readonly node: string;
+  /** The UUID of the data folder: the client id is made of it. */
+  readonly nodeId: string;
+  readonly bootId: string;
+  readonly transport: Transport;
+  readonly commandStore: CommandStore;
+  /** An operation that the queue or its store knows. */
+  readonly findOperation: (id: string) => Operation | null;
+  readonly extensions: readonly BusExtension[];
+  readonly clock: Clock;
+  /** 0 to 1. */
+  readonly random: () => number;
+  readonly newId: () => string;
+  readonly log: BusLog;
+}
+
+export interface BusEvent {
+  readonly event_type: (typeof eventTypes)[number];
+  /** Its attributes, in the wire's spelling. */
+  readonly [attribute: string]: unknown;
+}
+
+export interface BusStatus {
+  readonly connected: boolean;
+  readonly reconnects: number;
+  readonly outbox: number;
+  readonly dropped: number;
+}
+
+/** The runner's side of MQTT. Whatever is published before `start` goes out with the first connection. */
+export interface Bus {
+  /** Names who runs the commands. Once, before `start`. */
+  handle(handlers: CommandHandlers): void;
+  /**
+   * Connects, and takes up what an earlier run still owes an answer: operations that ended meanwhile must be
+   * findable by now. Resolves when the runner is online, or after 5 s without a broker; it goes on trying.
+   * Throws only where `handle` was forgotten.
+   */
+  start(): Promise<void>;
+  /** Sends what can be sent, says `offline` and disconnects. Takes at most 5 s, whatever the broker does. */
+  stop(): Promise<void>;
+  publishState<K extends StateKey>(key: K, body: StateBody<K>): void;
+  publishEvent(event: BusEvent): void;
+  /** Best effort. `message` must hold no secret. */
+  publishLog(level: string, message: string): void;
+  /** To be called for every operation that ends. */
+  operationEnded(operation: Operation): void;
+  status(): BusStatus;
+}
+
+/** The MQTT client id of the runner with this data folder, the same for all its life. */
+export function clientIdOf(nodeId: string): string {
+  return `tomekeeper_${nodeId}`;
+}
+
+const startTimeoutMs = 5_000;
+const commandsTimeoutMs = 1_000;
+const drainTimeoutMs = 1_500;
+const farewellTimeoutMs = 1_000;
+const waitingMessages = 2_000;
+const waitingBytes = 16 * 1_048_576;
+const longestLogLine = 2_000;
+
+export function createBus(options: BusOptions): Bus {
+  const { clock, log, bootId } = options;
+  const base = `tomekeeper/${options.node}`;
+  const outbox = new Outbox({ maxMessages: waitingMessages, maxBytes: waitingBytes, log });
+  const state = createStatePublisher({ base, bootId, clock, send: (message) => outbox.retain(message) });
+  let commands: Commands | null = null;
+  let firstUp: () => void = () => {};
+  const seqs = { event: 0, log: 0 };
+
+  const client = new BusClient({
+    transport: options.transport,
+    clientId: clientIdOf(options.nodeId),
+    will: { topic: `${base}/availability`, payload: "offline" },
+    clock,
+    random: options.random,
+    log,
+    onMessage: receive,
+    onUp: async (connection) => {
+      await subscribe(connection);
+      await announce(connection);
+      outbox.connect(connection);
+      firstUp();
+    },
+    onDown: () => outbox.disconnect(),
+  });
+
+  function receive(message: IncomingMessage): void {
+    if (message.topic.startsWith(`${base}/cmd/`)) {
+      commands?.receive(message);
+      return;
+    }
+    for (const { topic, onMessage } of options.extensions.flatMap(({ listensTo }) => listensTo)) {
+      if (topic === message.topic) onMessage(message.payload);
+    }
+  }
+
+  /** Commands must be heard before the runner says that it is online; what plugins listen to may fail. */
+  async function subscribe(connection: Connection): Promise<void> {
+    await connection.subscribe([`${base}/cmd/+`]);
+    for (const { topic } of options.extensions.flatMap(({ listensTo }) => listensTo)) {
+      await connection.subscribe([topic]).catch((error: unknown) => {
+        log.warn(`The broker does not let us listen to ${topic}: ${String(error)}`);
+      });
+    }
+  }
+
+  /** Discovery, then availability; all state follows. */
+  async function announce(connection: Connection): Promise<void> {
+    const discovery = options.extensions.flatMap((extension) => extension.announces());
+    const online = { topic: `${base}/availability`, payload: "online" };
+    for (const announcement of [...discovery, online]) {
+      await deliver(connection, { ...announcement, qos: 1, retain: true }, log);
+    }
+  }
+
+  function publish(topic: "event" | "log", qos: 0 | 1, body: object): void {
+    const stamp = { ts: new Date(clock.now()).toISOString(), boot_id: bootId, seq: ++seqs[topic] };
+    const payload = JSON.stringify({ ...body, ...stamp });
+    outbox.push({ topic: `${base}/${topic}`, payload, qos, retain: false });
+  }
+
+  return {
+    handle: (handlers) => {
+      commands = new Commands({
+        base,
+        store: options.commandStore,
+        findOperation: options.findOperation,
+        handlers,
+        clock,
+        newId: options.newId,
+        log,
+        send: (message, settled) => outbox.push(message, settled),
+        // Without a connection nothing drains, and nothing may wait for it either.
+        isCongested: () => client.connected && outbox.fill > 0.5,
+      });
+    },
+    start: async () => {
+      if (commands === null) throw new Error("handle() comes before start()");
+      commands.resume();
+      const online = new Promise<void>((resolve) => {
+        firstUp = resolve;
+      });
+      client.start();
+      await within(online, startTimeoutMs, clock);
+    },
+    stop: async () => {
+      if (commands !== null) await within(commands.stop(), commandsTimeoutMs, clock);
+      state.flush();
+      await within(outbox.drained(), drainTimeoutMs, clock);
+      outbox.giveUpDraining();
+      if (commands !== null) await within(commands.recorded(), commandsTimeoutMs, clock);
+      const offline = { topic: `${base}/availability`, payload: "offline", qos: 1, retain: true } as const;
+      await client.stop((connection) => within(deliver(connection, offline, log), farewellTimeoutMs, clock));
+    },
+    publishState: (key, body) => state.publish(key, body),
+    publishEvent: (event) => publish("event", 1, event),
+    publishLog: (level, message) => publish("log", 0, { level, message: message.slice(0, longestLogLine) }),
+    operationEnded: (operation) => commands?.operationEnded(operation),
+    status: () => ({
+      connected: client.connected,
+      reconnects: client.reconnects,
+      outbox: outbox.size,
+      dropped: outbox.dropped,
+    }),
+  };
+}
+
+/** Resolves when the broker has it or refuses it; throws when the connection ends first. */
+async function deliver(connection: Connection, message: OutgoingMessage, log: BusLog): Promise<void> {
+  const settled = new Promise<string | null>((resolve) => connection.send(message, resolve));
+  const ended = connection.closed.then(() => {
+    throw new Error("the connection ended");
+  });
+  const refusal = await Promise.race([settled, ended]);
+  if (refusal !== null) log.warn(`The broker does not take ${message.topic}: ${refusal}`);
+}
+
+/** Waits for it, but no longer than this; an error of it is left to whoever owns it. */
+async function within(promise: Promise<void>, timeoutMs: number, clock: Clock): Promise<void> {
+  let cancel: () => void = () => {};
+  const late = new Promise<void>((resolve) => {
+    cancel = clock.after(timeoutMs, resolve);
+  });
+  await Promise.race([promise.catch(() => {}), late]);
+  cancel();
+}

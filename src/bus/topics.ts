@@ -1,0 +1,311 @@
+import { z } from "zod";
+import type { bookFields } from "../domain/compose.ts";
+import { operationStates, priorities } from "../domain/operation.ts";
+import {
+  bookShape,
+  bookStates,
+  bookSummaryShape,
+  diagnosticsShape,
+  errorShape,
+  eventShape,
+  healthShape,
+  infoShape,
+  libraryShape,
+  logShape,
+  memoryShape,
+  operationShape,
+  queueShape,
+  scanShape,
+  settingsShape,
+  stamp,
+} from "./payloads.ts";
+
+/*
+ * The contract: every topic and every command there is. The reference page is made from it, the runner's
+ * types come from it, and what is not in it does not exist on the wire.
+ */
+
+/** How soon a state topic's new value goes out. Equal values are not published twice. */
+export type Pace<Body> =
+  /** Every change at once. */
+  | { readonly kind: "at_once" }
+  /** At most one a second; a change of `urgent` at once, a change of `brisk` at most ten a second. */
+  | {
+      readonly kind: "each_second";
+      readonly urgent: (body: Body) => string;
+      readonly brisk?: (body: Body) => string;
+    };
+
+interface StateTopic<Shape extends z.ZodRawShape> {
+  /** Below `<base>/`. */
+  readonly path: string;
+  readonly payload: z.ZodObject<Shape & typeof stamp>;
+  readonly pace: Pace<Frozen<z.output<z.ZodObject<Shape>>>>;
+  /** After how many seconds an MQTT 5 broker forgets it; null for never. */
+  readonly expirySeconds: number | null;
+  readonly description: string;
+}
+
+/** Retained, QoS 1, JSON: what is so now. */
+export const stateTopics = {
+  info: state("info", infoShape, "Who this runner is and what it can do.", { kind: "at_once" }),
+  scan: state("scan", scanShape, "How far the scan is.", {
+    kind: "each_second",
+    urgent: (body) => `${body.state} ${body.operation_id}`,
+  }),
+  queue: state("queue", queueShape, "What runs and what waits.", {
+    kind: "each_second",
+    urgent: (body) => body.state,
+    // Ten thousand short operations change the running set ten thousand times: the set at ten a second is
+    // soon enough for a person and for an automation.
+    brisk: (body) => body.running.map((operation) => operation.operation_id).join(" "),
+  }),
+  library: state("library", libraryShape, "What the library holds.", {
+    kind: "each_second",
+    urgent: (body) => body.last_scan ?? "",
+  }),
+  diagnostics: state("diagnostics", diagnosticsShape, "What the start-up checks found.", {
+    kind: "at_once",
+  }),
+  settings: state("settings", settingsShape, "The settings now in force that can be changed while it runs.", {
+    kind: "at_once",
+  }),
+  memory: state("memory", memoryShape, "Memory in use and how tight it is.", {
+    kind: "each_second",
+    urgent: (body) => body.level,
+  }),
+  health: state("health", healthShape, "A sign of life every 60 seconds.", { kind: "at_once" }, 180),
+} as const;
+
+export type StateKey = keyof typeof stateTopics;
+
+/** What the app says; the stamp (`ts`, `boot_id`, `seq`) is added when it goes out. */
+export type StateBody<K extends StateKey> = Frozen<
+  Omit<z.output<(typeof stateTopics)[K]["payload"]>, keyof typeof stamp>
+>;
+
+/** The topics that are not JSON state. */
+export const otherTopics = {
+  availability: {
+    path: "availability",
+    retained: true,
+    qos: 1,
+    direction: "out",
+    payload: z.enum(["online", "offline"]),
+    description: "Plain text. `offline` is also the last will; `online` comes once commands are heard.",
+  },
+  event: {
+    path: "event",
+    retained: false,
+    qos: 1,
+    direction: "out",
+    payload: eventShape,
+    description: "Something happened; the keys beside `event_type` are its attributes.",
+  },
+  log: {
+    path: "log",
+    retained: false,
+    qos: 0,
+    direction: "out",
+    payload: logShape,
+    description: "Log lines of `warn` and above.",
+  },
+  response: {
+    path: "response/<command>",
+    retained: false,
+    qos: 1,
+    direction: "out",
+    payload: z.strictObject({
+      transaction: z.string().nullable(),
+      command: z.string(),
+      status: z.enum(["accepted", "ok", "error"]),
+      data: z.unknown().nullable(),
+      error: errorShape.nullable(),
+    }),
+    description: "The answer to a command.",
+  },
+  command: {
+    path: "cmd/<command>",
+    retained: false,
+    qos: 1,
+    direction: "in",
+    payload: z.looseObject({}),
+    description: "A JSON object, `{}` for the defaults. Retained messages are never executed.",
+  },
+} as const;
+
+const transaction = z
+  .string()
+  .regex(/^[A-Za-z0-9_.:-]{1,64}$/, "1 to 64 of A-Z a-z 0-9 _ . : -")
+  .describe("echoed in every answer; the same one within 24 hours is answered again and does nothing twice");
+
+const everyCommand = {
+  transaction: transaction.optional(),
+  priority: z.enum(priorities).default("normal").describe("of the operations it starts"),
+};
+
+const id = z.string().min(1).max(64);
+const searched = z.string().max(500);
+const limit = z.int().min(1).max(200).default(50);
+const offset = z.int().min(0).default(0);
+const started = z.strictObject({ operation_id: id, operation_ids: z.array(id) });
+const text = z.string().max(1_000).nullable();
+const names = z.array(z.string().min(1).max(500)).max(200);
+
+const fields = z
+  .strictObject({
+    title: text,
+    subtitle: text,
+    authors: names,
+    narrators: names,
+    series: z
+      .array(
+        z.strictObject({
+          name: z.string().min(1).max(500),
+          position: z.string().max(50).nullable().default(null).describe('text: `"0.5"`, `"1-3"`, `"1a"`'),
+        }),
+      )
+      .max(50),
+    year: z.int().min(0).max(9999).nullable(),
+    publisher: text,
+    language: text,
+    description: z.string().max(50_000).nullable(),
+    genres: names,
+    asin: text,
+    isbn: text,
+    explicit: z.boolean().nullable(),
+    abridged: z.boolean().nullable(),
+  } satisfies Record<(typeof bookFields)[number], z.ZodType>)
+  .partial()
+  .refine((given) => Object.keys(given).length > 0, "names no field");
+
+/**
+ * `reads`: changes nothing, so its answers need no durable record. `acts`: does its work before it answers.
+ * `starts`: starts operations; accepted first, a second answer when all of them have ended.
+ */
+type Manner = "reads" | "acts" | "starts";
+
+interface CommandEntry<M extends Manner, Input extends z.ZodRawShape, Result extends z.ZodType> {
+  readonly input: z.ZodObject<Input & typeof everyCommand>;
+  /** `data` of the answer with status `ok`; for a command that starts operations, of `accepted`. */
+  readonly result: Result;
+  readonly manner: M;
+  readonly description: string;
+}
+
+export const commands = {
+  scan: command(
+    "starts",
+    "Looks for new, changed and vanished books: one operation per root.",
+    {
+      root: id.optional().describe("a root's id"),
+      path: z
+        .string()
+        .max(4_096)
+        .optional()
+        .describe("a folder of that root; without `root` only where there is one root"),
+      force: z.boolean().default(false).describe("reads unchanged files again too"),
+    },
+    started,
+  ),
+  query: command(
+    "reads",
+    "Finds books.",
+    {
+      text: searched.optional().describe("words or their beginnings, anywhere"),
+      author: searched.optional(),
+      series: searched.optional(),
+      narrator: searched.optional(),
+      state: z.enum(bookStates).optional(),
+      sort: z.enum(["title", "author", "series", "added", "duration"]).optional(),
+      limit,
+      offset,
+    },
+    z.strictObject({
+      items: z.array(bookSummaryShape),
+      total: z.int().describe("of all matches, not of the page"),
+      generation: z.int().describe("rises with every change of a book"),
+      cached: z.boolean(),
+    }),
+  ),
+  book: command("reads", "One book whole.", { id }, bookShape),
+  operations: command(
+    "reads",
+    "Operations, newest first.",
+    { state: z.enum(operationStates).optional(), limit, offset },
+    z.strictObject({ items: z.array(operationShape), total: z.int() }),
+  ),
+  cancel: command(
+    "acts",
+    "Ends an operation; a running one at its next safe point.",
+    { operation_id: id },
+    z.strictObject({ operation_id: id, state: z.enum(operationStates) }),
+  ),
+  diagnose: command("acts", "Runs the start-up checks again.", {}, z.strictObject(diagnosticsShape)),
+  set: command(
+    "acts",
+    "Corrects a book. What is set here wins over every source; `null` and `[]` say that there is none.",
+    { book: id, fields },
+    bookShape,
+  ),
+  reload: command(
+    "acts",
+    "Reads the configuration again.",
+    {},
+    z.strictObject({
+      applied: z.array(z.string()).describe("keys that changed and are in force now"),
+      needs_restart: z.array(z.string()).describe("keys that changed and need a restart"),
+    }),
+  ),
+} as const;
+
+export type CommandName = keyof typeof commands;
+export type CommandInput<C extends CommandName> = Frozen<z.output<(typeof commands)[C]["input"]>>;
+export type CommandData<C extends CommandName> = Frozen<z.output<(typeof commands)[C]["result"]>>;
+
+/** Names that a command topic may end in; an answer's topic is made of no other. */
+export const commandNamePattern = /^[a-z0-9_-]{1,64}$/;
+
+export function isCommandName(name: string): name is CommandName {
+  return Object.hasOwn(commands, name);
+}
+
+/** The transaction, if this is a valid one. */
+export function asTransaction(value: unknown): string | null {
+  const parsed = transaction.safeParse(value);
+  return parsed.success ? parsed.data : null;
+}
+
+/** Everything below `<base>/` that only the runner may say, by its first level. */
+export const ownLevels: ReadonlySet<string> = new Set([
+  ...Object.values(stateTopics).map((topic) => topic.path),
+  ...Object.values(otherTopics).map((topic) => topic.path.split("/")[0] ?? ""),
+  // Topics of later versions, which a response topic must not take either.
+  "organize",
+  "breaker",
+]);
+
+type Frozen<T> = T extends readonly (infer Item)[]
+  ? readonly Frozen<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: Frozen<T[Key]> }
+    : T;
+
+function state<Shape extends z.ZodRawShape>(
+  path: string,
+  shape: Shape,
+  description: string,
+  pace: Pace<Frozen<z.output<z.ZodObject<Shape>>>>,
+  expirySeconds: number | null = null,
+): StateTopic<Shape> {
+  return { path, payload: z.strictObject({ ...shape, ...stamp }), description, pace, expirySeconds };
+}
+
+function command<M extends Manner, Input extends z.ZodRawShape, Result extends z.ZodType>(
+  manner: M,
+  description: string,
+  input: Input,
+  result: Result,
+): CommandEntry<M, Input, Result> {
+  return { manner, description, input: z.strictObject({ ...input, ...everyCommand }), result };
+}
