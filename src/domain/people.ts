@@ -34,10 +34,8 @@ export function looksLikePerson(name: string): boolean {
   if (words.length < 2 || words.length > 5) return false;
   return words.every(
     (word) =>
-      isInitials(word) ||
-      isSuffix(word) ||
       surnameParticles.has(word.toLowerCase()) ||
-      (/^\p{Lu}[\p{L}\p{M}'’.-]*$/u.test(word) && !titleWords.has(word.toLowerCase())),
+      (/^\p{Lu}[\p{L}\p{M}'’.,-]*$/u.test(word) && !titleWords.has(word.toLowerCase())),
   );
 }
 
