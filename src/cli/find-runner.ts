@@ -14,9 +14,8 @@ export async function findRunner(
   flags: PlaceFlags,
   line: Pick<CommandLine, "env" | "cwd" | "home">,
 ): Promise<RunnerLink> {
-  const result = await configOf(flags, line);
-  const address =
-    flags.broker === undefined ? await localAddress(flags, result, line) : brokerAddress(result);
+  const result = configOf(flags, line);
+  const address = flags.broker === undefined ? localAddress(flags, result, line) : brokerAddress(result);
   if (address === null) {
     throw new AppError(
       "no_runner",
@@ -26,16 +25,15 @@ export async function findRunner(
   return await connectToRunner(address);
 }
 
-async function localAddress(
+function localAddress(
   flags: PlaceFlags,
   result: ConfigResult,
   line: Pick<CommandLine, "env" | "cwd" | "home">,
-): Promise<RunnerAddress | null> {
+): RunnerAddress | null {
   const runner = readRunnerFile(result.config.data_dir);
   if (runner === null) return brokerAddress(result);
   const file = runner.config_file;
-  const theirs =
-    file === null || file === result.file ? result : await configOf({ ...flags, config: file }, line);
+  const theirs = file === null || file === result.file ? result : configOf({ ...flags, config: file }, line);
   return { url: runner.url, node: runner.node, ...loginOf(theirs.config) };
 }
 

@@ -25,7 +25,7 @@ export function configOf(
   flags: SettingFlags,
   line: Pick<CommandLine, "env" | "cwd" | "home">,
   extra: readonly FlagSetting[] = [],
-): Promise<ConfigResult> {
+): ConfigResult {
   const { env, cwd, home } = line;
   return loadConfig({ file: flags.config ?? null, flags: [...settingsOf(flags), ...extra], env, cwd, home });
 }

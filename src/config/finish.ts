@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { realpath } from "node:fs/promises";
 import path from "node:path";
 import type * as z from "zod";
 import type { Root } from "../domain/book.ts";
@@ -17,11 +16,11 @@ interface Finished {
 }
 
 /** What one setting alone cannot say: secrets from files, roots' ids, and settings that contradict each other. */
-export async function finishConfig(parsed: Parsed): Promise<Finished> {
+export function finishConfig(parsed: Parsed): Finished {
   const problems: Problem[] = [];
   readSecrets(parsed, [], problems);
   const roots = nameRoots(parsed.roots);
-  problems.push(...sameIds(parsed.roots), ...(await overlaps(roots)));
+  problems.push(...sameIds(parsed.roots), ...overlaps(roots));
   const mqtt = splitAddress(parsed.mqtt, problems);
   const users = checkUsers(mqtt.embedded.users, problems);
   problems.push(...listenerProblems(mqtt));
@@ -105,32 +104,17 @@ function sameIds(roots: Parsed["roots"]): readonly Problem[] {
   });
 }
 
-/** The longest that a path is looked up: a network share that is gone may never answer. */
-const lookUpMs = 2000;
-
-/** A root inside another would have its books twice. Links are followed where the disk answers. */
-async function overlaps(roots: readonly Root[]): Promise<readonly Problem[]> {
-  const places = await Promise.all(roots.map((root) => realPath(root.path)));
+/** A root inside another would have its books twice. Links are a matter of the disk, and of a diagnostic. */
+function overlaps(roots: readonly Root[]): readonly Problem[] {
   return roots.flatMap((root, i) => {
-    const place = places[i] ?? root.path;
-    const first = places.findIndex(
-      (other, j) => j !== i && isSameOrInside(place, other) && (place !== other || j < i),
-    );
-    const other = roots[first];
+    const isAbove = (other: Root, j: number) =>
+      j !== i && isSameOrInside(root.path, other.path) && (root.path !== other.path || j < i);
+    const other = roots.find(isAbove);
     if (other === undefined) return [];
-    const how = place === places[first] ? "the same folder as" : "inside";
+    const how = root.path === other.path ? "the same folder as" : "inside";
     const text = `is ${root.path}, ${how} ${other.path} of root "${other.id}": roots must lie beside each other`;
     return [{ path: ["roots", i, "path"], text }];
   });
-}
-
-async function realPath(file: string): Promise<string> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string>((resolve) => {
-    timer = setTimeout(() => resolve(file), lookUpMs);
-  });
-  const found = realpath(file).catch(() => file);
-  return await Promise.race([found, late]).finally(() => clearTimeout(timer));
 }
 
 function isSameOrInside(place: string, above: string): boolean {

@@ -35,9 +35,9 @@ export interface ConfigResult {
 
 /**
  * Reads the configuration once: defaults, the file, the environment, flags, each over the one before; lists are
- * replaced whole. Throws `config_invalid` with every problem on a line of its own (and in `details.problems`).
+ * replaced whole. Reads synchronously, so that the number of threads for the disk can still follow from it. Throws `config_invalid` with every problem on a line of its own (and in `details.problems`).
  */
-export async function loadConfig(sources: ConfigSources): Promise<ConfigResult> {
+export function loadConfig(sources: ConfigSources): ConfigResult {
   const schema = configJsonSchema();
   const problems: string[] = [];
   const keep = (read: { readonly layer: Layer | null; readonly problems: readonly string[] }) => {
@@ -61,7 +61,7 @@ export async function loadConfig(sources: ConfigSources): Promise<ConfigResult> 
   const parsed = configSchema.safeParse(merged, { reportInput: true });
   if (!parsed.success) tell(explainIssues(parsed.error.issues, schema));
   if (parsed.success) {
-    const finished = await finishConfig(parsed.data);
+    const finished = finishConfig(parsed.data);
     tell(finished.problems);
     warnings.push(...finished.warnings.map((warning) => problemText(warning, where(warning.path))));
     if (problems.length === 0 && finished.config !== null) {
@@ -69,7 +69,11 @@ export async function loadConfig(sources: ConfigSources): Promise<ConfigResult> 
       return { config, warnings, origins: originsOf(merged, schema, layers), file };
     }
   }
-  throw new AppError("config_invalid", problems.join("\n"), { details: { problems } });
+  const head =
+    problems.length === 1
+      ? "the configuration has a problem"
+      : `the configuration has ${problems.length} problems`;
+  throw new AppError("config_invalid", [`${head}:`, ...problems].join("\n"), { details: { problems } });
 }
 
 function isText(value: unknown): value is string {

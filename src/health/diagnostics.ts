@@ -3,7 +3,13 @@ import type { Diagnostic, Diagnostics, Severity } from "../domain/diagnostic.ts"
 import { severities } from "../domain/diagnostic.ts";
 import { AppError } from "../errors.ts";
 import { type Check, type Finding, fine, found, runCheck } from "./check.ts";
-import { checkDataDirWritable, checkFreeSpace, checkRootExists, checkRootWritable } from "./folders.ts";
+import {
+  checkDataDirWritable,
+  checkFreeSpace,
+  checkRootExists,
+  checkRootsApart,
+  checkRootWritable,
+} from "./folders.ts";
 import { checkClock, checkInotify, checkRuntime } from "./machine.ts";
 
 /** Something about a store that its opening found. */
@@ -53,6 +59,7 @@ function listChecks(inputs: DiagnosticInputs): readonly Check[] {
     { name: "lock", atWorst: "fatal", run: () => checkLock(dataDir, inputs.lockProblem) },
     { name: "free_space:data", atWorst: "warn", run: () => checkFreeSpace(dataDir, enoughForDataBytes) },
     ...storeChecks(inputs.storeFindings),
+    { name: "roots_apart", atWorst: "warn", run: () => checkRootsApart(roots) },
     ...roots.flatMap((root): Check[] => [
       {
         name: `root_exists:${root.id}`,

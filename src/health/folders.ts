@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { open, opendir, stat, statfs, unlink } from "node:fs/promises";
+import { open, opendir, realpath, stat, statfs, unlink } from "node:fs/promises";
 import path from "node:path";
 import type { Root } from "../domain/book.ts";
 import { systemCode } from "../errors.ts";
@@ -41,6 +41,29 @@ export async function checkRootWritable(root: Root, knownBooks: number): Promise
     `${root.path} ${cannotWrite(problem)}`,
     `give the runner's user (uid ${process.getuid?.() ?? "unknown"}) write permission there`,
   );
+}
+
+/** Whether no root lies inside another when links are followed: its books would be there twice. */
+export async function checkRootsApart(roots: readonly Root[]): Promise<Finding> {
+  const places = await Promise.all(
+    roots.map(async (root) => ({ root, place: await realpath(root.path).catch(() => root.path) })),
+  );
+  for (const [i, { root, place }] of places.entries()) {
+    const above = places.find((other, j) => j !== i && isSameOrInside(place, other.place));
+    if (above === undefined) continue;
+    const message = `root "${root.id}" (${root.path}) leads into root "${above.root.id}" (${above.root.path})`;
+    return found(
+      "fatal",
+      message,
+      "take one of them out of the configuration: its books would be there twice",
+    );
+  }
+  return fine("no root lies inside another");
+}
+
+function isSameOrInside(place: string, above: string): boolean {
+  const relative = path.relative(above, place);
+  return relative !== ".." && !relative.startsWith(`..${path.sep}`);
 }
 
 export async function checkDataDirWritable(dataDir: string): Promise<Finding> {
