@@ -10,7 +10,9 @@ export function configReference(): string {
 
 /** The JSON Schema of the file, for editors: name it in the first line, `# yaml-language-server: $schema=…`. */
 export function configSchemaText(): string {
-  return `${JSON.stringify(configJsonSchema(), null, 2)}\n`;
+  const text = JSON.stringify(configJsonSchema(), null, 2);
+  // Short lists on one line, as the formatter of this repository has them.
+  return `${text.replace(/\[\n\s+("[^\]]*")\n\s+\]/g, (_, items: string) => `[${items.replace(/\n\s+/g, " ")}]`)}\n`;
 }
 
 const head = `# Configuration
