@@ -58,13 +58,15 @@ export class Line<M extends Member> {
     this.#withdraw(member);
     const displaced: M[] = [];
     let last: M | null = null;
-    for (const other of this.#folders.overlapping(member.scopes)) {
-      if (other === member) continue;
-      if (other.phase === "running" || isBefore(other, member)) {
-        // Behind the last of them: when it leaves, one is woken and not all that wait for the same folder.
-        if (last === null || isBefore(last, other)) last = other;
-      } else if (other.phase === "ready") {
-        displaced.push(other);
+    for (const holders of this.#folders.overlapping(member.scopes)) {
+      for (const other of holders) {
+        if (other === member) continue;
+        if (other.phase === "running" || isBefore(other, member)) {
+          // Behind the last of them: when it leaves, one is woken and not all that wait for the same folder.
+          if (last === null || isBefore(last, other)) last = other;
+        } else if (other.phase === "ready") {
+          displaced.push(other);
+        }
       }
     }
     for (const other of displaced) {

@@ -48,12 +48,20 @@ export class ScopeIndex<Holder extends { readonly scopes: readonly string[] }> {
     }
   }
 
-  /** Everybody with a folder that overlaps one of these; somebody with several may come more than once. */
-  *overlapping(scopes: readonly string[]): Generator<Holder> {
+  /**
+   * Everybody with a folder that overlaps one of these; somebody with several may come more than once. Sets as
+   * they stand, valid until the next `add` or `remove`: thousands may wait for one folder.
+   */
+  overlapping(scopes: readonly string[]): readonly ReadonlySet<Holder>[] {
+    const sets: ReadonlySet<Holder>[] = [];
     for (const prefixes of scopes.map(prefixesOf)) {
-      for (const prefix of prefixes.slice(0, -1)) yield* this.#folders.get(prefix)?.here ?? [];
-      yield* this.#folders.get(prefixes.at(-1) ?? "")?.within ?? [];
+      const own = prefixes.at(-1);
+      for (const prefix of prefixes) {
+        const folder = this.#folders.get(prefix);
+        if (folder !== undefined) sets.push(prefix === own ? folder.within : folder.here);
+      }
     }
+    return sets;
   }
 
   /** Everybody whose folders contain all of these. */
