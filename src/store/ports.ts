@@ -1,3 +1,5 @@
+import type { Book, BookField, BookFields, Root } from "../domain/book.ts";
+import type { BookCatalogue, ScanCatalogue } from "../domain/catalogue.ts";
 import type { Operation, OperationState } from "../domain/operation.ts";
 import type { ScanCheckpoint, ScanProblem } from "../domain/scan.ts";
 
@@ -50,4 +52,34 @@ export interface CommandStore {
   get(command: string, transaction: string): CommandRecord | null;
   /** Records that still owe an answer. */
   open(): readonly CommandRecord[];
+}
+
+/** Something about the stored data that a person should know. */
+export interface StoreIssue {
+  /** `operations`, `checkpoints`, `commands`, `catalogue` or `node`. */
+  readonly store: string;
+  /** With `fatal` the store is read-only or not there at all; the runner should not start. */
+  readonly severity: "warn" | "fatal";
+  readonly code: "store_damaged" | "store_newer" | "read_only";
+  readonly message: string;
+  readonly remedy: string;
+}
+
+/**
+ * All books known, in SQLite. What it throws: `not_found` for an unknown id, `read_only` where the disk refuses a
+ * write (nothing of the transaction is kept), `store_damaged` where the database turns out to be broken.
+ */
+export interface Catalogue extends ScanCatalogue, BookCatalogue {
+  book(id: string): Book | null;
+  /** Writes a user's correction: keys that are absent or `undefined` stay as they are. Throws `not_found`. */
+  setFields(id: string, fields: BookFields): Book;
+  /** Takes a user's correction back, field by field. Throws `not_found`. */
+  clearFields(id: string, fields: readonly BookField[]): Book;
+  /**
+   * Which roots there are, all of them online. Books of any other root are `offline` and in no total. Before
+   * the first call every root counts as configured.
+   */
+  configureRoots(roots: readonly Pick<Root, "id">[]): void;
+  /** Books of a root that is not online are `offline`, and as they were when it is back. */
+  setRootOnline(rootId: string, isOnline: boolean): void;
 }

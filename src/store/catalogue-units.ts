@@ -1,0 +1,57 @@
+import type { DatabaseSync } from "node:sqlite";
+import type { KnownBook, StoredUnit, UnitEntry } from "../domain/catalogue.ts";
+import { pathSortKey } from "../domain/order.ts";
+import { integer, ownState, type Row, text } from "./catalogue-rows.ts";
+
+/** What a scan looks up before it decides what to read. */
+export interface UnitReader {
+  unitsAfter(rootId: string, after: string | null, limit: number): readonly StoredUnit[];
+  unitEntries(rootId: string, path: string): readonly UnitEntry[] | null;
+  unitBooks(rootId: string, path: string): readonly KnownBook[];
+  booksByFingerprint(rootId: string, fingerprint: string): readonly KnownBook[];
+}
+
+export function prepareUnitReader(database: DatabaseSync): UnitReader {
+  const columns = "path, signature, book_count";
+  const first = database.prepare(`SELECT ${columns} FROM units WHERE root_id = ? ORDER BY path_key LIMIT ?`);
+  const following = database.prepare(
+    `SELECT ${columns} FROM units WHERE root_id = ? AND path_key > ? ORDER BY path_key LIMIT ?`,
+  );
+  const entries = database.prepare(
+    "SELECT entries FROM unit_entries JOIN units ON unit = number WHERE root_id = ? AND path_key = ?",
+  );
+  const known = "SELECT id, path, unit_path, state, fingerprint FROM books";
+  const ofUnit = database.prepare(`${known} WHERE root_id = ? AND unit_path = ? ORDER BY path, id`);
+  const alike = database.prepare(`${known} WHERE root_id = ? AND fingerprint = ? ORDER BY path, id`);
+  return {
+    unitsAfter: (rootId, after, limit) => {
+      const rows =
+        after === null ? first.all(rootId, limit) : following.all(rootId, pathSortKey(after), limit);
+      return rows.map(unitOf);
+    },
+    unitEntries: (rootId, path) => {
+      const row = entries.get(rootId, pathSortKey(path));
+      return row === undefined ? null : JSON.parse(text(row, "entries"));
+    },
+    unitBooks: (rootId, path) => ofUnit.all(rootId, path).map(knownBookOf),
+    booksByFingerprint: (rootId, fingerprint) => alike.all(rootId, fingerprint).map(knownBookOf),
+  };
+}
+
+function unitOf(row: Row): StoredUnit {
+  return {
+    path: text(row, "path"),
+    signature: text(row, "signature"),
+    bookCount: integer(row, "book_count"),
+  };
+}
+
+function knownBookOf(row: Row): KnownBook {
+  return {
+    id: text(row, "id"),
+    path: text(row, "path"),
+    unitPath: text(row, "unit_path"),
+    state: ownState(row),
+    fingerprint: text(row, "fingerprint"),
+  };
+}

@@ -1,0 +1,186 @@
+import { randomUUID } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { AppError } from "../errors.ts";
+import { type CatalogueFile, openCatalogue } from "./catalogue.ts";
+import { openCheckpoints } from "./checkpoints.ts";
+import { openCommands } from "./commands.ts";
+import type { StoreFile } from "./documents.ts";
+import { acquireLock } from "./lock.ts";
+import { readNodeId } from "./node-id.ts";
+import { openOperations } from "./operations.ts";
+import type { Catalogue, CheckpointStore, CommandStore, OperationStore, StoreIssue } from "./ports.ts";
+
+export interface Store {
+  readonly operations: OperationStore;
+  readonly checkpoints: CheckpointStore;
+  readonly commands: CommandStore;
+  /** Where it could not be opened (see `issues`) every call throws why. */
+  readonly catalogue: Catalogue;
+  /** The UUID of this installation. */
+  readonly nodeId: string;
+  /** What is wrong so far; grows when a write fails later. */
+  readonly issues: readonly StoreIssue[];
+  /** True from the moment that any store refuses to be written. */
+  readonly readOnly: boolean;
+  /** Reads everything again, for `doctor`: takes a second or so per 100 MB and blocks meanwhile. */
+  check(): Promise<readonly StoreIssue[]>;
+  /** Ends what is being written, makes it durable and gives the data folder free. */
+  close(): Promise<void>;
+}
+
+export interface OpenStoreOptions {
+  /** Created where it does not exist. */
+  readonly dataDir: string;
+  readonly now: () => Date;
+  /** Told of every issue as it appears, those at opening included. */
+  readonly onIssue?: (issue: StoreIssue) => void;
+}
+
+/**
+ * Opens all that is stored. Throws `lock_held` where another process has the folder, and the system's error
+ * where it cannot be created or written; damage in one store is an issue, and the others work.
+ */
+export async function openStore(options: OpenStoreOptions): Promise<Store> {
+  await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
+  const releases: (() => Promise<void>)[] = [];
+  try {
+    return await openIn(options, releases);
+  } catch (error) {
+    await releaseAll(releases);
+    throw error;
+  }
+}
+
+/** Opens one thing after the other and leaves in `releases` how to close those that are open. */
+async function openIn(options: OpenStoreOptions, releases: (() => Promise<void>)[]): Promise<Store> {
+  const { dataDir, now } = options;
+  const lock = await acquireLock(dataDir, now());
+  releases.push(() => lock.release());
+  const issues: StoreIssue[] = [];
+  const report = (issue: StoreIssue): void => {
+    issues.push(issue);
+    options.onIssue?.(issue);
+  };
+  const nodeId = await nodeIdOf(dataDir, report);
+  const fileOptions = { folder: dataDir, now, report };
+  const operations = await openOperations(fileOptions);
+  releases.push(() => operations.close());
+  const checkpoints = await openCheckpoints(fileOptions);
+  releases.push(() => checkpoints.close());
+  const commands = await openCommands(fileOptions);
+  releases.push(() => commands.close());
+  const { catalogue, file: catalogueFile } = tryCatalogue(path.join(dataDir, "catalogue.db"), now, report);
+  if (catalogueFile !== null) releases.push(() => catalogueFile.close());
+  const files: Readonly<Record<string, StoreFile>> = { operations, checkpoints, commands };
+  return {
+    operations,
+    checkpoints,
+    commands,
+    catalogue,
+    nodeId,
+    get issues() {
+      return [...issues];
+    },
+    get readOnly() {
+      return catalogueFile === null || Object.values(files).some((file) => file.readOnly);
+    },
+    check: () => check(files, catalogueFile),
+    close: () => releaseAll(releases),
+  };
+}
+
+/** In reverse order, all of them; throws the first failure when the others are released. */
+async function releaseAll(releases: (() => Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (let release = releases.pop(); release !== undefined; release = releases.pop()) {
+    await release().catch((error: unknown) => failures.push(error));
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+async function nodeIdOf(dataDir: string, report: (issue: StoreIssue) => void): Promise<string> {
+  try {
+    return await readNodeId(dataDir);
+  } catch (error) {
+    const remedy = "Restore the file, or delete it: hubs then see a new device.";
+    report(issueOf("node", error, remedy));
+    return randomUUID();
+  }
+}
+
+function tryCatalogue(
+  file: string,
+  now: () => Date,
+  report: (issue: StoreIssue) => void,
+): { readonly catalogue: Catalogue; readonly file: CatalogueFile | null } {
+  try {
+    const catalogue = openCatalogue(file, now);
+    return { catalogue, file: catalogue };
+  } catch (error) {
+    report(issueOf("catalogue", error, catalogueRemedy));
+    return { catalogue: unavailableCatalogue(error), file: null };
+  }
+}
+
+const catalogueRemedy =
+  "The file was left as it is. Restore it from a backup, or move it and its -wal file away and scan again " +
+  "(corrections that users made are then lost).";
+
+function issueOf(store: string, error: unknown, remedy: string): StoreIssue {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = error instanceof AppError ? error.code : null;
+  if (code === "store_newer") {
+    return {
+      store,
+      severity: "fatal",
+      code,
+      message,
+      remedy: "Install the version that wrote it, or a newer one.",
+    };
+  }
+  return { store, severity: "fatal", code: code === "read_only" ? code : "store_damaged", message, remedy };
+}
+
+/** Stands where the catalogue could not be opened: an empty one would look like an empty library. */
+function unavailableCatalogue(reason: unknown): Catalogue {
+  const refuse = (): never => {
+    throw reason;
+  };
+  return {
+    unitsAfter: refuse,
+    unitEntries: refuse,
+    unitBooks: refuse,
+    booksByFingerprint: refuse,
+    commit: refuse,
+    flush: async () => refuse(),
+    missingBy: refuse,
+    scanEnded: refuse,
+    query: refuse,
+    totals: refuse,
+    generation: refuse,
+    book: refuse,
+    setFields: refuse,
+    clearFields: refuse,
+    configureRoots: refuse,
+    setRootOnline: refuse,
+  };
+}
+
+async function check(
+  files: Readonly<Record<string, StoreFile>>,
+  catalogue: CatalogueFile | null,
+): Promise<readonly StoreIssue[]> {
+  const found: StoreIssue[] = [];
+  for (const [name, file] of Object.entries(files)) {
+    await file.verify().catch((error: unknown) => {
+      found.push(issueOf(name, error, "Stop the runner and restore the file from a backup."));
+    });
+  }
+  try {
+    catalogue?.verify();
+  } catch (error) {
+    found.push(issueOf("catalogue", error, catalogueRemedy));
+  }
+  return found;
+}
