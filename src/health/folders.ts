@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import { open, opendir, realpath, stat, statfs, unlink } from "node:fs/promises";
 import path from "node:path";
 import type { Root } from "../domain/book.ts";
@@ -70,11 +71,25 @@ export async function checkDataDirWritable(dataDir: string): Promise<Finding> {
   const problem = await probe(dataDir);
   if (problem === null) return fine(`${dataDir} can be written to`);
   const code = systemCode(problem);
+  if (code === "ENOENT") return await checkCanBeMade(dataDir);
   if (code === "ENOSPC" || code === "EDQUOT") {
     return found("warn", `${dataDir} is full: nothing can be recorded`, "free some space and start again");
   }
   const remedy = `give the runner's user (uid ${process.getuid?.() ?? "unknown"}) write permission there, or choose another data_dir`;
   return found("fatal", `${dataDir} ${cannotWrite(problem)}`, remedy);
+}
+
+/** A data folder that is not there yet is made at the first start: in the folder above, if that can be written to. */
+async function checkCanBeMade(dataDir: string): Promise<Finding> {
+  let above = path.dirname(dataDir);
+  while (!existsSync(above) && above !== path.dirname(above)) above = path.dirname(above);
+  const problem = await probe(above);
+  if (problem === null) return fine(`${dataDir} is not there yet; it will be made`);
+  return found(
+    "fatal",
+    `${dataDir} is not there, and ${above} ${cannotWrite(problem)}`,
+    "make it, or choose another data_dir",
+  );
 }
 
 export async function checkFreeSpace(folder: string, enoughBytes: number): Promise<Finding> {
