@@ -189,7 +189,7 @@ function fieldsOf(layout: Layout, part: TitlePart | null, split: TitleSplit | nu
 }
 
 /** Names that machines give: `track 01`, `Book 2`, `Unknown Album`, `bk_adbl_001234`, a hash. */
-function isMeaningless(name: string): boolean {
+export function isMeaningless(name: string): boolean {
   return meaningless.some((pattern) => pattern.test(name.trim()));
 }
 

@@ -1,0 +1,161 @@
+import type { BookFields, SeriesPosition } from "../domain/book.ts";
+import { personKey, splitPeople } from "../domain/people.ts";
+import type { TrackTags } from "../domain/scan.ts";
+import { normalizePosition, parseSeries, uniqueSeries } from "../domain/series.ts";
+import { foldText } from "../domain/text.ts";
+import { asinOf, genresOf, isbnOf, yearOf } from "./draft-values.ts";
+import { albumOf, withoutDisc } from "./group-books.ts";
+import { isMeaningless } from "./path-names.ts";
+
+/**
+ * What the tags of a book's tracks say together. A value that differs among the tracks is the one of most of
+ * them, the earliest on a tie. A field that no track has is absent.
+ */
+export function fieldsOfTags(tracks: readonly TrackTags[]): BookFields {
+  const { title, series } = titleAndSeries(tracks);
+  const authors = authorsOf(tracks);
+  const narrators = narratorsOf(tracks);
+  const most = <T extends string | number | boolean>(pick: (tags: TrackTags) => T | null): T | null =>
+    mostCommon(tracks.map(pick), String);
+  const genres = genresOf(
+    mostCommon(
+      tracks.map((tags) => filled(tags.genres)),
+      JSON.stringify,
+    ) ?? [],
+  );
+  const fields: BookFields = {
+    title,
+    subtitle: most((tags) => tags.subtitle),
+    authors,
+    narrators,
+    series,
+    year: most((tags) => (tags.year === null ? null : yearOf(tags.year))),
+    publisher: most((tags) => tags.publisher),
+    language: most((tags) => tags.language),
+    description: most((tags) => tags.description) ?? most((tags) => tags.comment),
+    genres,
+    asin: most((tags) => (tags.asin === null ? null : asinOf(tags.asin))),
+    isbn: most((tags) => (tags.isbn === null ? null : isbnOf(tags.isbn))),
+    explicit: most((tags) => tags.explicit),
+    abridged: most((tags) => tags.abridged),
+  };
+  return withoutEmpty(fields);
+}
+
+/** Title = album, then title. A title of one track among many is a chapter's, unless all tracks have it. */
+function titleAndSeries(tracks: readonly TrackTags[]): {
+  readonly title: string | null;
+  readonly series: readonly SeriesPosition[];
+} {
+  const albums = tracks.map(albumOf).filter((album) => album !== null);
+  const isOneAlbum = new Set(albums).size < 2;
+  const album = mostCommon(isOneAlbum ? albums : albums.map(withoutDisc), foldText);
+  const titles = new Set(tracks.map((tags) => tags.title?.trim() ?? ""));
+  const [only = ""] = titles.size === 1 ? titles : [];
+  const title = album ?? (only === "" || isMeaningless(only) ? null : only);
+  const series = mostCommon(
+    tracks.map((tags) => filled(seriesOfTags(tags))),
+    JSON.stringify,
+  );
+  if (series !== null || title === null) return { title, series: series ?? [] };
+  return seriesInTitle(title);
+}
+
+/** SERIES, show, MVNM, then grouping; each with the position beside it. */
+function seriesOfTags(tags: TrackTags): readonly SeriesPosition[] {
+  const names = tags.series.flatMap(splitList);
+  const positions = tags.seriesParts.flatMap(splitList).map(normalizePosition);
+  if (names.length > 0) {
+    return uniqueSeries(names.map((name, index) => seriesOf(name, positions[index] ?? null)));
+  }
+  const groupings = splitList(tags.grouping ?? "");
+  const parsed = groupings.map(parseSeries).filter((series) => series !== null);
+  const [only] = groupings;
+  // A grouping is free text: without a position in it or beside it, it is no series.
+  if (parsed.length > 0 || only === undefined) return uniqueSeries(parsed);
+  const position = positions[0] ?? null;
+  return groupings.length === 1 && position !== null ? [{ name: only, position }] : [];
+}
+
+function seriesOf(name: string, position: string | null): SeriesPosition {
+  const parsed = parseSeries(name);
+  if (parsed !== null && (position === null || parsed.position === position)) return parsed;
+  return { name, position };
+}
+
+/** `Title (Series, Book 2)`, `Title: Series, Book 2`, `Series, Book 2`: never without a position. */
+function seriesInTitle(text: string): { readonly title: string; readonly series: readonly SeriesPosition[] } {
+  const [, title = "", rest = ""] =
+    /^(.+?)\s*[([]([^()[\]]+)[)\]]$/.exec(text) ?? /^(.+?)\s*:\s+(.+)$/.exec(text) ?? [];
+  const beside = parseSeries(rest);
+  if (beside !== null) return { title, series: [beside] };
+  const whole = parseSeries(text);
+  return { title: text, series: whole === null ? [] : [whole] };
+}
+
+/** Author = albumartist, then artist, then composer where a narrator tag exists. */
+function authorsOf(tracks: readonly TrackTags[]): readonly string[] {
+  const albumArtists = mostOrAll(tracks.map((tags) => tags.albumArtists));
+  if (albumArtists.length > 0) return albumArtists;
+  const artists = mostOrAll(tracks.map((tags) => tags.artists));
+  if (artists.length > 0) return artists;
+  const hasNarrator = tracks.some((tags) => people(tags.narrators).length > 0);
+  return hasNarrator ? mostOrAll(tracks.map((tags) => tags.composers)) : [];
+}
+
+/** Narrator = NARRATOR, then composer, then performer; all readers of all tracks. */
+function narratorsOf(tracks: readonly TrackTags[]): readonly string[] {
+  const narrators = people(tracks.flatMap((tags) => tags.narrators));
+  if (narrators.length > 0) return narrators;
+  const composers = people(tracks.flatMap((tags) => tags.composers));
+  return composers.length > 0 ? composers : people(tracks.flatMap((tags) => tags.performers));
+}
+
+/** The people of more than half of the tracks; where there are none (an anthology), all of them. */
+function mostOrAll(lists: readonly (readonly string[])[]): readonly string[] {
+  const named = lists.map(people).filter((list) => list.length > 0);
+  const key = (list: readonly string[]): string => list.map(personKey).join("/");
+  const most = mostCommon(named, key);
+  if (most === null) return [];
+  const count = named.filter((list) => key(list) === key(most)).length;
+  return count * 2 > named.length ? most : people(named.flat());
+}
+
+function people(texts: readonly string[]): readonly string[] {
+  return splitPeople(texts).filter(
+    (name) => !/^[<[(]?unknown(?: (?:artist|author|narrator))?[>\])]?$/i.test(name),
+  );
+}
+
+/** The value that occurs most often, the earliest of several; null where there is none. */
+function mostCommon<T>(values: readonly (T | null)[], keyOf: (value: T) => string): T | null {
+  const counts = new Map<string, { readonly value: T; count: number }>();
+  let most: { readonly value: T; count: number } | null = null;
+  for (const value of values) {
+    if (value === null || value === "") continue;
+    const key = keyOf(value);
+    const entry = counts.get(key) ?? { value, count: 0 };
+    entry.count++;
+    counts.set(key, entry);
+  }
+  for (const entry of counts.values()) if (most === null || entry.count > most.count) most = entry;
+  return most === null ? null : most.value;
+}
+
+function filled<T>(list: readonly T[]): readonly T[] | null {
+  return list.length === 0 ? null : list;
+}
+
+function splitList(text: string): readonly string[] {
+  return text
+    .split(";")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+}
+
+function withoutEmpty(fields: BookFields): BookFields {
+  const said = Object.entries(fields).filter(
+    ([, value]) => !(value === null || (Array.isArray(value) && value.length === 0)),
+  );
+  return Object.fromEntries(said);
+}
