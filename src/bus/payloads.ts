@@ -20,12 +20,14 @@ export const stamp = {
   seq: z.int().min(1).describe("rises by one per topic and start"),
 };
 
-export const errorShape = z.strictObject({
-  code: z.enum(wireErrorCodes),
-  message: z.string(),
-  retryable: z.boolean().describe("whether the same request may succeed later"),
-  details: z.record(z.string(), z.unknown()).nullable(),
-});
+export const errorShape = z
+  .strictObject({
+    code: z.enum(wireErrorCodes),
+    message: z.string(),
+    retryable: z.boolean().describe("whether the same request may succeed later"),
+    details: z.record(z.string(), z.unknown()).nullable(),
+  })
+  .meta({ title: "error" });
 
 export const infoShape = {
   schema: z.literal("1").describe("only keys are added under it"),
@@ -201,48 +203,52 @@ const bookKeys = {
 };
 
 /** A book as `query` lists it. */
-export const bookSummaryShape = z.strictObject(bookKeys);
+export const bookSummaryShape = z.strictObject(bookKeys).meta({ title: "listed book" });
 
-export const operationShape = z.strictObject({
-  operation_id: operationId,
-  kind: z.enum(operationKinds),
-  state: z.enum(operationStates),
-  priority: z.enum(priorities),
-  scope: z.string().describe("root id, colon, path from the root with a leading slash"),
-  scopes: z.array(z.string()),
-  percent,
-  attempts: count,
-  created_at: time,
-  started_at: time.nullable(),
-  finished_at: time.nullable(),
-  transaction: z.string().nullable(),
-  error: errorShape.nullable(),
-  summary: z.record(z.string(), z.unknown()).nullable(),
-});
+export const operationShape = z
+  .strictObject({
+    operation_id: operationId,
+    kind: z.enum(operationKinds),
+    state: z.enum(operationStates),
+    priority: z.enum(priorities),
+    scope: z.string().describe("root id, colon, path from the root with a leading slash"),
+    scopes: z.array(z.string()),
+    percent,
+    attempts: count,
+    created_at: time,
+    started_at: time.nullable(),
+    finished_at: time.nullable(),
+    transaction: z.string().nullable(),
+    error: errorShape.nullable(),
+    summary: z.record(z.string(), z.unknown()).nullable(),
+  })
+  .meta({ title: "operation" });
 
 /** A book whole, as `book` and `set` answer it. */
-export const bookShape = z.strictObject({
-  ...bookKeys,
-  description: z.string().nullable(),
-  genres: z.array(z.string()),
-  explicit: z.boolean().nullable(),
-  abridged: z.boolean().nullable(),
-  reason: z.string().describe("why these files are one book"),
-  review_reason: z.string().nullable(),
-  cover: z.strictObject({ kind: z.enum(["file", "embedded"]), path: z.string() }).nullable(),
-  tracks: z.array(
-    z.strictObject({
-      path: z.string(),
-      title: z.string().nullable(),
-      disc: z.int().nullable(),
-      track: z.int().nullable(),
-      duration_seconds: z.number(),
-      bytes: count,
-      format: z.string(),
-    }),
-  ),
-  chapters: z.array(z.strictObject({ title: z.string(), start_ms: z.number(), end_ms: z.number() })),
-  companions: z.array(z.strictObject({ path: z.string(), kind: z.string(), bytes: count })),
-  provenance: z.record(z.string(), z.string()).describe("field → the source that its value came from"),
-  history: z.array(operationShape).describe("operations that touched it, newest first"),
-});
+export const bookShape = z
+  .strictObject({
+    ...bookKeys,
+    description: z.string().nullable(),
+    genres: z.array(z.string()),
+    explicit: z.boolean().nullable(),
+    abridged: z.boolean().nullable(),
+    reason: z.string().describe("why these files are one book"),
+    review_reason: z.string().nullable(),
+    cover: z.strictObject({ kind: z.enum(["file", "embedded"]), path: z.string() }).nullable(),
+    tracks: z.array(
+      z.strictObject({
+        path: z.string(),
+        title: z.string().nullable(),
+        disc: z.int().nullable(),
+        track: z.int().nullable(),
+        duration_seconds: z.number(),
+        bytes: count,
+        format: z.string(),
+      }),
+    ),
+    chapters: z.array(z.strictObject({ title: z.string(), start_ms: z.number(), end_ms: z.number() })),
+    companions: z.array(z.strictObject({ path: z.string(), kind: z.string(), bytes: count })),
+    provenance: z.record(z.string(), z.string()).describe("field → the source that its value came from"),
+    history: z.array(operationShape).describe("operations that touched it, newest first"),
+  })
+  .meta({ title: "book" });

@@ -139,7 +139,8 @@ const transaction = z
   .regex(/^[A-Za-z0-9_.:-]{1,64}$/, "1 to 64 of A-Z a-z 0-9 _ . : -")
   .describe("echoed in every answer; the same one within 24 hours is answered again and does nothing twice");
 
-const everyCommand = {
+/** Keys that every command takes. */
+export const everyCommand = {
   transaction: transaction.optional(),
   priority: z.enum(priorities).default("normal").describe("of the operations it starts"),
 };

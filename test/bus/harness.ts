@@ -120,10 +120,14 @@ export async function listen(
 ): Promise<Listener> {
   const client = await connectAsync(url, { protocolVersion: 4, reconnectPeriod: 0, ...options });
   const messages: Message[] = [];
+  const byTopic = new Map<string, Message[]>();
   const waiting = new Set<() => void>();
   client.on("message", (topic, payload, packet) => {
     const correlationData = packet.properties?.correlationData?.toString() ?? null;
     messages.push({ topic, text: payload.toString(), retain: packet.retain, correlationData });
+    const ofTopic = byTopic.get(topic) ?? [];
+    byTopic.set(topic, ofTopic);
+    ofTopic.push({ topic, text: payload.toString(), retain: packet.retain, correlationData });
     for (const look of waiting) look();
   });
   client.on("error", () => {});
@@ -137,7 +141,7 @@ export async function listen(
         reject(new Error(`waited 15 s for ${topic}; heard:\n${seen.join("\n")}`));
       }, 15_000);
       const look = (): void => {
-        const found = messages.filter((message) => message.topic === topic);
+        const found = byTopic.get(topic) ?? [];
         if (!accept(found)) return;
         clearTimeout(timer);
         waiting.delete(look);
