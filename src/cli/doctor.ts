@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
+import { createDiagnosis } from "../app/diagnosis.ts";
 import type { ConfigResult } from "../config/load.ts";
 import type { Diagnostics } from "../domain/diagnostic.ts";
 import { AppError } from "../errors.ts";
 import { reachBroker } from "../health/broker.ts";
 import { type DiagnosticInputs, runDiagnostics } from "../health/diagnostics.ts";
-import { storeFacts } from "../health/store-facts.ts";
-import { openStore } from "../store/open.ts";
+import { openStore, type Store } from "../store/open.ts";
 import type { CommandLine } from "./command-line.ts";
 import { findRunner } from "./find-runner.ts";
 import { printable, statusStyle, styled } from "./format.ts";
@@ -34,56 +34,58 @@ async function askRunner(flags: SettingFlags, line: CommandLine): Promise<Diagno
   }
 }
 
-async function diagnoseHere({ config, warnings }: ConfigResult): Promise<Diagnostics> {
-  const { url, username, password, ca, embedded } = config.mqtt;
-  return await runDiagnostics({
-    ...(await lookIntoStore(config.data_dir, config.roots)),
-    roots: config.roots,
-    dataDir: config.data_dir,
-    configWarnings: warnings,
-    broker: {
-      url: url ?? `mqtt://${embedded.host}:${embedded.port}`,
-      reach: url === null ? null : () => reachBroker({ url, username, password, ca }),
-    },
-    now: () => new Date(),
-  });
+/** Opens the store as a start would, reads all of it once, and closes it; a folder that is not there stays so. */
+async function diagnoseHere(result: ConfigResult): Promise<Diagnostics> {
+  const dataDir = result.config.data_dir;
+  if (!existsSync(dataDir)) return await diagnoseWithoutStore(result, {});
+  let store: Store;
+  try {
+    store = await openStore({ dataDir, now: () => new Date() });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    if (error instanceof AppError && error.code === "lock_held") {
+      return await diagnoseWithoutStore(result, { lockProblem: message });
+    }
+    const finding = {
+      store: "all",
+      severity: "fatal",
+      message,
+      remedy: "see what data_dir_writable says",
+    } as const;
+    return await diagnoseWithoutStore(result, { storeFindings: [finding] });
+  }
+  try {
+    const damage = await store.check();
+    const known = new Set(store.issues.map((issue) => issue.store));
+    const issues = [...store.issues, ...damage.filter((issue) => !known.has(issue.store))];
+    const { catalogue, operations } = store;
+    return await createDiagnosis(result, { catalogue, operations, issues }).run();
+  } finally {
+    await store.close();
+  }
 }
 
-type StoreInputs = Pick<
-  DiagnosticInputs,
-  "knownBooks" | "watchedFolders" | "newestStoredAt" | "storeFindings" | "lockProblem"
->;
-
-const emptyStore: StoreInputs = {
-  knownBooks: {},
-  watchedFolders: 0,
-  newestStoredAt: null,
-  storeFindings: [],
-  lockProblem: null,
-};
-
-/** Opens the store as a start would, reads all of it once, and closes it; a folder that is not there stays so. */
-async function lookIntoStore(dataDir: string, roots: ConfigResult["config"]["roots"]): Promise<StoreInputs> {
-  if (!existsSync(dataDir)) return emptyStore;
-  try {
-    const store = await openStore({ dataDir, now: () => new Date() });
-    try {
-      const facts = storeFacts(store, roots);
-      const damage = await store.check();
-      const known = new Set(facts.storeFindings.map((finding) => finding.store));
-      const more = damage.filter((finding) => !known.has(finding.store));
-      return { ...facts, storeFindings: [...facts.storeFindings, ...more], lockProblem: null };
-    } finally {
-      await store.close();
-    }
-  } catch (error) {
-    if (error instanceof AppError && error.code === "lock_held") {
-      return { ...emptyStore, lockProblem: error.message };
-    }
-    const message = error instanceof Error ? error.message : String(error);
-    const remedy = "see what data_dir_writable says";
-    return { ...emptyStore, storeFindings: [{ store: "all", severity: "fatal", message, remedy }] };
-  }
+function diagnoseWithoutStore(
+  { config, warnings }: ConfigResult,
+  known: Partial<Pick<DiagnosticInputs, "lockProblem" | "storeFindings">>,
+): Promise<Diagnostics> {
+  const { url, username, password, ca } = config.mqtt;
+  return runDiagnostics({
+    roots: config.roots,
+    knownBooks: {},
+    watchedFolders: 0,
+    dataDir: config.data_dir,
+    lockProblem: null,
+    storeFindings: [],
+    configWarnings: warnings,
+    broker: {
+      url: url ?? "the embedded broker",
+      reach: url === null ? null : () => reachBroker({ url, username, password, ca }),
+    },
+    newestStoredAt: null,
+    now: () => new Date(),
+    ...known,
+  });
 }
 
 function diagnosticLines({ worst, checks }: Diagnostics, line: CommandLine): readonly string[] {

@@ -1,7 +1,6 @@
 import type { Root } from "../domain/book.ts";
 import type { Diagnostic, Diagnostics, Severity } from "../domain/diagnostic.ts";
 import { severities } from "../domain/diagnostic.ts";
-import { AppError } from "../errors.ts";
 import { type Check, type Finding, fine, found, runCheck } from "./check.ts";
 import {
   checkDataDirWritable,
@@ -91,28 +90,6 @@ function listChecks(inputs: DiagnosticInputs): readonly Check[] {
 export async function runDiagnostics(inputs: DiagnosticInputs, limitMs = checkLimitMs): Promise<Diagnostics> {
   const checks = await Promise.all(listChecks(inputs).map((check) => runCheck(check, limitMs)));
   return { worst: worst(checks), checks };
-}
-
-/** The refusal to start, with every fatal check and its remedy on lines of their own; null where none is fatal. */
-export function fatalError({ checks }: Diagnostics): AppError | null {
-  const fatal = checks.filter((check) => check.severity === "fatal");
-  if (fatal.length === 0) return null;
-  const lines = fatal.map(
-    ({ check, message, remedy }) => `${check}: ${message}${remedy ? `\n  → ${remedy}` : ""}`,
-  );
-  return new AppError("fatal_diagnostic", ["cannot start:", ...lines].join("\n"), {
-    details: { checks: fatal },
-  });
-}
-
-/** Whether a root can be used: it is there, and whether it can be written to. */
-export function rootState(
-  diagnostics: Diagnostics,
-  rootId: string,
-): { readonly isOnline: boolean; readonly isWritable: boolean } {
-  const isOk = (name: string) =>
-    diagnostics.checks.some((check) => check.check === name && check.severity === "ok");
-  return { isOnline: isOk(`root_exists:${rootId}`), isWritable: isOk(`root_writable:${rootId}`) };
 }
 
 function worst(checks: readonly Diagnostic[]): Severity {
