@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Operation, OperationKind, OperationRun, OperationState } from "../../src/domain/operation.ts";
 import { AppError } from "../../src/errors.ts";
 import type { Queue } from "../../src/queue/port.ts";
-import { createWork, request, settle, type Work } from "./queue-work.ts";
+import { createWork, request, type Work } from "./queue-work.ts";
 
 export interface QueueParts {
   readonly runs: Readonly<Partial<Record<OperationKind, OperationRun>>>;
@@ -16,6 +16,8 @@ export interface QueueParts {
 /** Whatever survives a crash; each `open` is a new start of the runner on it, the earlier queue being dead. */
 export interface QueueBackend {
   open(parts: QueueParts): Promise<Queue>;
+  /** Resolves when nothing is on its way any more: no record to the disk, no operation to a worker. */
+  settled(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -62,7 +64,7 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
     /** Ends whatever runs, again and again, and says in which order things ran. */
     async function runAll(): Promise<readonly string[]> {
       for (;;) {
-        await settle();
+        await backend.settled();
         const running = work.jobs.filter((job) => job.isRunning);
         if (running.length === 0) return work.jobs.map((job) => job.operation.id);
         for (const job of running) job.finish();
@@ -102,7 +104,7 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
 
       test("runs nothing before it is started", async () => {
         const id = await enqueue("books:/A");
-        await settle();
+        await backend.settled();
         expect(work.jobs).toEqual([]);
         expect(stateOf(id)).toBe("queued");
         expect(queue.snapshot().state).toBe("stopped");
@@ -150,18 +152,18 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
       test("runs as many at once as it may, and more or fewer when told", async () => {
         queue.start();
         for (const folder of ["A", "B", "C", "D", "E"]) await enqueue(`books:/${folder}`);
-        await settle();
+        await backend.settled();
         expect(work.runningIds()).toEqual(["op-1", "op-2"]);
         queue.setConcurrency(3);
-        await settle();
+        await backend.settled();
         expect(work.runningIds()).toEqual(["op-1", "op-2", "op-3"]);
         queue.setConcurrency(1);
         for (const id of ["op-1", "op-2"]) (await work.begun(id)).finish();
-        await settle();
+        await backend.settled();
         expect(work.runningIds()).toEqual(["op-3"]);
         expect(queue.snapshot().workers).toEqual({ current: 1, min: 1, max: 1 });
         (await work.begun("op-3")).finish();
-        await settle();
+        await backend.settled();
         expect(work.runningIds()).toEqual(["op-4"]);
       });
 
@@ -217,7 +219,7 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
         queue.start();
         await enqueue(first);
         await enqueue(second);
-        await settle();
+        await backend.settled();
         expect(work.runningIds()).toEqual(["op-1"]);
         expect([stateOf("op-2"), reasonOf("op-2")]).toEqual(["waiting", "scope_busy"]);
         (await work.begun("op-1")).finish();
@@ -233,7 +235,7 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
         queue.start();
         await enqueue(first);
         await enqueue(second);
-        await settle();
+        await backend.settled();
         expect(work.runningIds()).toEqual(["op-1", "op-2"]);
       });
 
@@ -242,7 +244,7 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
         await enqueue("books:/A");
         await enqueue("books:/A");
         await enqueue("books:/B");
-        await settle();
+        await backend.settled();
         expect(work.runningIds()).toEqual(["op-1", "op-3"]);
       });
 
@@ -251,7 +253,7 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
         await enqueue("books:/A");
         await enqueue("books:/");
         await enqueue("books:/B");
-        await settle();
+        await backend.settled();
         expect(work.runningIds()).toEqual(["op-1"]);
         expect(await runAll()).toEqual(["op-1", "op-2", "op-3"]);
       });
@@ -259,7 +261,7 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
       test("counts as queued what only lacks a worker", async () => {
         queue.start();
         for (const folder of ["A", "B", "C"]) await enqueue(`books:/${folder}`);
-        await settle();
+        await backend.settled();
         expect([stateOf("op-3"), reasonOf("op-3")]).toEqual(["queued", "no_worker"]);
       });
 
@@ -267,7 +269,7 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
         queue.start();
         await enqueue([]);
         await enqueue([]);
-        await settle();
+        await backend.settled();
         expect(work.runningIds()).toEqual(["op-1", "op-2"]);
       });
 
@@ -406,7 +408,7 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
         await enqueue("books:/A");
         await enqueue("books:/");
         await enqueue("books:/B");
-        await settle();
+        await backend.settled();
         expect(stateOf("op-3")).toBe("waiting");
         await queue.cancel("op-2");
         await work.begun("op-3");
@@ -503,7 +505,7 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
         await enqueue("books:/A", { priority: "low" });
         await enqueue("books:/B", { priority: "high" });
         await enqueue("books:/C", { priority: "high" });
-        await settle();
+        await backend.settled();
         work = createWork();
         await (await open({ concurrency: 1 })).recover();
         queue = await open({ concurrency: 1 });
@@ -600,7 +602,7 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
         await queue.stop({ graceMs: 1 });
         expect(stateOf(id)).toBe("interrupted");
         job.finish();
-        await settle();
+        await backend.settled();
         expect(stateOf(id)).toBe("interrupted");
         queue = await open();
         expect(await queue.recover()).toMatchObject([{ id, state: "queued" }]);
@@ -620,9 +622,9 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
       test("starts nothing more and takes nothing more", async () => {
         queue.start();
         for (const folder of ["A", "B", "C"]) await enqueue(`books:/${folder}`);
-        await settle();
+        await backend.settled();
         await queue.stop({ graceMs: 10_000 });
-        await settle();
+        await backend.settled();
         expect(work.jobs.map((job) => job.operation.id)).toEqual(["op-1", "op-2"]);
         await expect(queue.enqueue(request("books:/D"))).rejects.toMatchObject({
           code: "busy",
@@ -658,7 +660,7 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
         const id = await enqueue("books:/A");
         await queue.stop({ graceMs: 0 });
         queue.start();
-        await settle();
+        await backend.settled();
         expect(work.jobs).toEqual([]);
         expect(stateOf(id)).toBe("queued");
       });
@@ -713,7 +715,7 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
         queue = await open({ concurrency: 1, now: () => nowMs });
         queue.start();
         await enqueue("books:/A", { kind: "scan", priority: "high" });
-        await settle();
+        await backend.settled();
         await enqueue("books:/A/B", { priority: "low" });
         await enqueue("books:/C");
         await enqueue([]);
@@ -770,7 +772,7 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
         (await work.begun(ended)).finish();
         await queue.ended(ended);
         for (let i = 0; i < 3; i++) await enqueue("books:/B");
-        await settle();
+        await backend.settled();
         const idsOf = (page: { readonly items: readonly Operation[] }) => page.items.map(({ id }) => id);
         const all = queue.list({ limit: 10, offset: 0 });
         expect(all.items.map(({ id, state }) => `${id} ${state}`)).toEqual([
