@@ -73,10 +73,13 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
   const runnerStreams = new WeakSet<Duplex>();
   guard(aedes, options, runnerStreams);
   server.maxConnections = maxConnections;
-  server.on(options.tls === null ? "connection" : "secureConnection", (socket: Socket) => {
+  // Before TLS is agreed on too: a connection that hangs there would hold `close` up.
+  server.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
     socket.setKeepAlive(true, 30_000);
+  });
+  server.on(options.tls === null ? "connection" : "secureConnection", (socket: Socket) => {
     limitPackets(socket, maxPacketBytes, () => {
       options.log.warn(
         `A client of the embedded broker was cut off: a packet of more than ${maxPacketBytes} bytes`,
@@ -98,6 +101,9 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     url: `${options.tls === null ? "mqtt" : "mqtts"}://${localHost(options.host)}:${port}`,
     open: () => {
       const [ours, theirs] = duplexPair();
+      // Unlike those of a socket, the ends of a pair do not know when the other one is gone.
+      ours.once("close", () => theirs.destroy());
+      theirs.once("close", () => ours.destroy());
       runnerStreams.add(theirs);
       aedes.handle(theirs);
       return ours;
