@@ -6,6 +6,7 @@ import { foldText } from "../domain/text.ts";
 import { asinOf, genresOf, isbnOf, yearOf } from "./draft-values.ts";
 import { albumOf, withoutDisc } from "./group-books.ts";
 import { isMeaningless } from "./path-names.ts";
+import { withoutNothing } from "./sidecar-fields.ts";
 
 /**
  * What the tags of a book's tracks say together. A value that differs among the tracks is the one of most of
@@ -39,7 +40,7 @@ export function fieldsOfTags(tracks: readonly TrackTags[]): BookFields {
     explicit: most((tags) => tags.explicit),
     abridged: most((tags) => tags.abridged),
   };
-  return withoutEmpty(fields);
+  return withoutNothing(fields);
 }
 
 /** Title = album, then title. A title of one track among many is a chapter's, unless all tracks have it. */
@@ -151,11 +152,4 @@ function splitList(text: string): readonly string[] {
     .split(";")
     .map((part) => part.trim())
     .filter((part) => part !== "");
-}
-
-function withoutEmpty(fields: BookFields): BookFields {
-  const said = Object.entries(fields).filter(
-    ([, value]) => !(value === null || (Array.isArray(value) && value.length === 0)),
-  );
-  return Object.fromEntries(said);
 }

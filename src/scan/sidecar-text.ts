@@ -1,0 +1,73 @@
+import type { BookFields } from "../domain/book.ts";
+import { splitPeople } from "../domain/people.ts";
+import { isReaderName } from "./sidecar-names.ts";
+
+/** What `desc.txt`, `description.txt` (a description) and `reader.txt` (narrators, one or several a line) say. */
+export function readTextSidecar(name: string, text: string): BookFields {
+  if (isReaderName(name)) {
+    const narrators = splitPeople(text.split(/\r?\n/));
+    return narrators.length === 0 ? {} : { narrators };
+  }
+  const description = plainText(text);
+  return description === "" ? {} : { description };
+}
+
+/** The text of a file: by its byte order mark, else UTF-8 where it is valid, else Windows-1252. Never throws. */
+export function decodeText(bytes: Uint8Array): string {
+  const [first, second] = bytes;
+  if (first === 0xff && second === 0xfe) return new TextDecoder("utf-16le").decode(bytes);
+  if (first === 0xfe && second === 0xff) return new TextDecoder("utf-16be").decode(bytes);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder("windows-1252").decode(bytes);
+  }
+}
+
+/** Text without markup: paragraphs and breaks become lines, other tags go, entities become characters. */
+export function plainText(text: string): string {
+  const bare = /<\/?[a-z][^<>]*>/i.test(text)
+    ? text
+        .replace(/\s+/g, " ")
+        .replace(blockEnd, "\n")
+        .replace(/<\/?[a-z!][^<>]*>/gi, "")
+    : text;
+  return decodeEntities(bare)
+    .replace(/\r\n?/g, "\n")
+    .replace(/[^\S\n]+/g, " ")
+    .replace(/ ?\n ?/g, "\n")
+    .replace(/\n{3,}/g, "\n\n")
+    .trim();
+}
+
+const blockEnd = /<br\s?\/?>|<\/(?:p|div|li|h[1-6]|ul|ol|blockquote)>/gi;
+
+const namedEntities: ReadonlyMap<string, string> = new Map([
+  ["amp", "&"],
+  ["lt", "<"],
+  ["gt", ">"],
+  ["quot", '"'],
+  ["apos", "'"],
+  ["nbsp", " "],
+  ["hellip", "…"],
+  ["mdash", "—"],
+  ["ndash", "–"],
+  ["lsquo", "‘"],
+  ["rsquo", "’"],
+  ["ldquo", "“"],
+  ["rdquo", "”"],
+]);
+
+/**
+ * The predefined entities and character references, each once: what they give is not read again, and nothing
+ * that a document declares itself is known here. Others stay as they stand.
+ */
+export function decodeEntities(text: string): string {
+  return text.replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]{2,6}));/gi, (whole, decimal, hex, name) => {
+    if (name !== undefined) return namedEntities.get(String(name).toLowerCase()) ?? whole;
+    const code = decimal === undefined ? Number.parseInt(String(hex), 16) : Number(decimal);
+    return code > 0 && code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff)
+      ? String.fromCodePoint(code)
+      : whole;
+  });
+}
