@@ -20,6 +20,12 @@ export function isDiskLost(error: unknown): boolean {
   return code !== null && lostDisk.has(code);
 }
 
+/** True for the errors that mean that there is nothing at the path. */
+export function isNotThere(error: unknown): boolean {
+  const code = systemCode(error);
+  return code === "ENOENT" || code === "ENOTDIR";
+}
+
 /** The error that ends a scan whose disk went away; nothing is concluded from what could not be seen. */
 export function diskLost(path: string, cause: unknown): AppError {
   const reason = systemCode(cause) ?? "no answer";

@@ -1,0 +1,175 @@
+import type { BookSummary } from "../domain/book.ts";
+import type { ScanCatalogue, UnitChange } from "../domain/catalogue.ts";
+import type { ScanCounts, ScanProblem } from "../domain/scan.ts";
+import type { CheckpointSaver } from "./checkpoint.ts";
+import type { Identities } from "./identity.ts";
+import type { ScanTally } from "./scan-progress.ts";
+import type { RootGuard } from "./scan-root.ts";
+import type { Pending, Step, UnitStep } from "./scan-steps.ts";
+import type { ReadUnit } from "./scan-unit.ts";
+import { withProblemMark } from "./signature.ts";
+
+/** Files read and milliseconds after which is committed, however few folders that were. */
+const commitFiles = 1000;
+const commitMs = 5000;
+/** While nothing is read, a checkpoint only spares walking; so often is enough. */
+const idleSaveMs = 250;
+
+/** Books as the rest of the program is told about them; lists may be empty. */
+export interface BookNews {
+  readonly added: readonly BookSummary[];
+  readonly changed: readonly BookSummary[];
+  readonly needsReview: readonly BookSummary[];
+  readonly missing: readonly BookSummary[];
+}
+
+export interface BatchOptions {
+  readonly operationId: string;
+  readonly rootId: string;
+  readonly catalogue: Pick<ScanCatalogue, "commit">;
+  readonly identities: Identities;
+  readonly guard: RootGuard;
+  readonly saver: CheckpointSaver;
+  readonly tally: ScanTally;
+  /** Folders between two commits. */
+  readonly checkpointInterval: number;
+  readonly now: () => Date;
+  /** Of the runs before this one and this one, in milliseconds. */
+  readonly elapsedMs: () => number;
+  readonly onBooks: (news: BookNews) => void;
+}
+
+/** Takes finished steps in their order and commits them together; behind every commit a checkpoint. */
+export interface ScanBatch {
+  /** The step has to be ready. Rejects with what its reading failed with. */
+  take(step: Step): Promise<void>;
+  /**
+   * Commits what was taken, when enough has come together, and saves a checkpoint beside the scan. Throws
+   * `root_unavailable` where the root is not what it was, and then nothing of it is in the catalogue.
+   */
+  commitIfDue(): Promise<void>;
+  commitAll(): Promise<void>;
+}
+
+export function createScanBatch(options: BatchOptions): ScanBatch {
+  const { tally, now } = options;
+  let changes: UnitChange[] = [];
+  let marked: { readonly cursor: string; readonly counts: ScanCounts } | null = null;
+  /** Problems since the last mark, and those up to it that no checkpoint holds yet. */
+  let problems: readonly ScanProblem[] = [];
+  let savable: readonly ScanProblem[] = [];
+  let folders = 0;
+  let filesRead = 0;
+  let hasChangedSinceSave = false;
+  let lastCommitMs = now().getTime();
+  let lastSaveMs = lastCommitMs;
+
+  async function takeUnit(unit: UnitStep): Promise<void> {
+    switch (unit.kind) {
+      case "kept":
+        tally.books(unit.bookCount);
+        return;
+      case "gone":
+        if (settledValue(unit.isGone)) changes.push({ kind: "vanished", rootId: options.rootId, path: unit.path });
+        else tally.books(unit.bookCount);
+        return;
+      case "read":
+        await takeRead(unit, settledValue(unit.reading));
+    }
+  }
+
+  async function takeRead(step: Extract<UnitStep, { kind: "read" }>, read: ReadUnit): Promise<void> {
+    addProblems(read.problems);
+    tally.read(read.filesRead);
+    filesRead += read.filesRead;
+    if (read.drafts === null) {
+      tally.books(step.bookCount);
+      return;
+    }
+    const books = await options.identities.assign(step.unit.path, read.drafts);
+    const signature = read.problems.length > 0 ? withProblemMark(step.signature) : step.signature;
+    const { rootId } = options;
+    changes.push({ kind: "write", rootId, path: step.unit.path, signature, entries: read.entries, books });
+    tally.books(books.length);
+  }
+
+  function addProblems(more: readonly ScanProblem[]): void {
+    tally.problems(more);
+    problems = problems.concat(more);
+  }
+
+  /** Everything up to here is in `changes` or in the catalogue, and nothing of what comes behind is counted. */
+  function mark(cursor: string): void {
+    savable = savable.concat(problems);
+    problems = [];
+    marked = { cursor, counts: tally.counts() };
+  }
+
+  async function commit(): Promise<void> {
+    folders = 0;
+    filesRead = 0;
+    lastCommitMs = now().getTime();
+    if (changes.length === 0) return;
+    await options.guard.check();
+    const outcome = options.catalogue.commit(options.operationId, changes);
+    changes = [];
+    hasChangedSinceSave = true;
+    options.identities.committed();
+    tally.committed(outcome.added.length, outcome.changed.length);
+    options.onBooks({ ...outcome, missing: [] });
+  }
+
+  function saveCheckpoint(): void {
+    if (marked === null) return;
+    const { operationId, rootId } = options;
+    const { cursor, counts } = marked;
+    // What lies beyond the cursor and was committed is not read again, so it is counted now.
+    const { filesRead: filesReadSoFar, added, changed } = tally.counts();
+    options.saver.save(
+      {
+        operationId,
+        rootId,
+        cursor,
+        counts: { ...counts, filesRead: filesReadSoFar, added, changed },
+        elapsedMs: options.elapsedMs(),
+        savedAt: now().toISOString(),
+      },
+      savable,
+    );
+    marked = null;
+    savable = [];
+    hasChangedSinceSave = false;
+    lastSaveMs = now().getTime();
+  }
+
+  return {
+    async take(step) {
+      if (step.folder !== null) {
+        tally.done(step);
+        addProblems(step.folder.problems);
+        folders++;
+      }
+      for (const unit of step.units) await takeUnit(unit);
+      if (step.cursor !== null) mark(step.cursor);
+    },
+    async commitIfDue() {
+      const nowMs = now().getTime();
+      const isDue =
+        folders >= options.checkpointInterval || filesRead >= commitFiles || nowMs - lastCommitMs >= commitMs;
+      if (!isDue) return;
+      await commit();
+      if (hasChangedSinceSave || nowMs - lastSaveMs >= idleSaveMs) saveCheckpoint();
+    },
+    async commitAll() {
+      await commit();
+      saveCheckpoint();
+    },
+  };
+}
+
+function settledValue<T>(pending: Pending<T>): T {
+  const outcome = pending.outcome();
+  if (outcome === null) throw new Error("A step was taken before it was ready");
+  if (!outcome.ok) throw outcome.reason;
+  return outcome.value;
+}

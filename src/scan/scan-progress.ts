@@ -1,0 +1,115 @@
+import type { ScanCounts, ScanProblem, ScanProgress, ScanState } from "../domain/scan.ts";
+
+/** How many problems are kept to be shown; all are counted. */
+const problemsShown = 100;
+
+/** What a scan has found and done, over all its runs. */
+export interface ScanTally {
+  found(folder: { readonly path: string; readonly audioFiles: number }): void;
+  done(folder: { readonly audioFiles: number }): void;
+  read(files: number): void;
+  /** Books that are there; fewer where a stored one turned out to be gone. */
+  books(change: number): void;
+  committed(added: number, changed: number): void;
+  problems(problems: readonly ScanProblem[]): void;
+  missing(count: number): void;
+  walkEnded(): void;
+  counts(): ScanCounts;
+  /** The first of them. */
+  shownProblems(): readonly ScanProblem[];
+  progress(state: ScanState): ScanProgress;
+}
+
+export interface TallyStart {
+  readonly operationId: string;
+  readonly rootId: string;
+  readonly startPath: string;
+  readonly resumedFrom: string | null;
+  /** Of the runs before this one. */
+  readonly counts: ScanCounts;
+  readonly problems: readonly ScanProblem[];
+  /** Milliseconds since this run began. */
+  readonly elapsedMs: () => number;
+}
+
+export const noCounts: ScanCounts = {
+  dirs: 0,
+  files: 0,
+  filesRead: 0,
+  books: 0,
+  added: 0,
+  changed: 0,
+  missing: 0,
+  problemCount: 0,
+};
+
+export function createScanTally(start: TallyStart): ScanTally {
+  const counts = { ...start.counts };
+  const shown = start.problems.slice(0, problemsShown);
+  let dirsFound = counts.dirs;
+  let filesFound = counts.files;
+  let path = start.resumedFrom ?? start.startPath;
+  let hasWalkEnded = false;
+
+  function percent(): number | null {
+    if (!hasWalkEnded) return null;
+    const [done, found] = filesFound > 0 ? [counts.files, filesFound] : [counts.dirs, dirsFound];
+    return found === 0 ? 100 : Math.min(100, Math.floor((done / found) * 1000) / 10);
+  }
+
+  /** From the rate of this run: an earlier one may have had another disk or a warm cache. */
+  function etaSeconds(): number | null {
+    const doneNow = counts.files - start.counts.files;
+    if (!hasWalkEnded || doneNow === 0) return null;
+    return Math.ceil(((filesFound - counts.files) * start.elapsedMs()) / doneNow / 1000);
+  }
+
+  return {
+    found(folder) {
+      dirsFound++;
+      filesFound += folder.audioFiles;
+      path = folder.path;
+    },
+    done(folder) {
+      counts.dirs++;
+      counts.files += folder.audioFiles;
+    },
+    read(files) {
+      counts.filesRead += files;
+    },
+    books(change) {
+      counts.books += change;
+    },
+    committed(added, changed) {
+      counts.added += added;
+      counts.changed += changed;
+    },
+    problems(problems) {
+      counts.problemCount += problems.length;
+      shown.push(...problems.slice(0, problemsShown - shown.length));
+    },
+    missing(count) {
+      counts.missing = count;
+    },
+    walkEnded() {
+      hasWalkEnded = true;
+    },
+    counts: () => ({ ...counts }),
+    shownProblems: () => shown,
+    progress: (state) => ({
+      state,
+      operationId: start.operationId,
+      rootId: start.rootId,
+      path,
+      dirsFound,
+      dirsDone: counts.dirs,
+      filesFound,
+      filesDone: counts.files,
+      booksFound: counts.books,
+      percent: percent(),
+      etaSeconds: etaSeconds(),
+      resumedFrom: start.resumedFrom,
+      problems: counts.problemCount,
+    }),
+  };
+}

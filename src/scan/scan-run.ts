@@ -1,0 +1,241 @@
+import type { Root } from "../domain/book.ts";
+import type { ScanCatalogue } from "../domain/catalogue.ts";
+import type { OperationContext } from "../domain/operation.ts";
+import type { ScanProgress, ScanState } from "../domain/scan.ts";
+import { AppError } from "../errors.ts";
+import type { CheckpointStore } from "../store/ports.ts";
+import { createCheckpointSaver } from "./checkpoint.ts";
+import { createIdentities } from "./identity.ts";
+import { type BookNews, createScanBatch } from "./scan-batch.ts";
+import { createScanTally, noCounts, type ScanTally } from "./scan-progress.ts";
+import type { RootGuard } from "./scan-root.ts";
+import { createStepMaker, goneStep, isReady, type Step, stepSettled } from "./scan-steps.ts";
+import { createStoredUnits, storedUnitsUpTo } from "./scan-stored.ts";
+import type { BuildDrafts, ReadSidecars, ReadTracks } from "./scan-unit.ts";
+import type { Walk } from "./walk.ts";
+
+/** What of `scan.*` a scan goes by; asked for when it begins. */
+export interface ScanSettings {
+  /** Calls to the file system in flight. */
+  readonly walkConcurrency: number;
+  /** Folders between two points at which an interrupted scan can go on. */
+  readonly checkpointInterval: number;
+  /** Patterns as `createIsLeftOut` takes them. */
+  readonly ignore: readonly string[];
+}
+
+export interface ScanDeps {
+  readonly findRoot: (rootId: string) => Root | undefined;
+  readonly catalogue: ScanCatalogue;
+  readonly checkpoints: CheckpointStore;
+  readonly walk: Walk;
+  readonly readTracks: ReadTracks;
+  readonly readSidecars: ReadSidecars;
+  readonly buildDrafts: BuildDrafts;
+  readonly settings: () => ScanSettings;
+  readonly now: () => Date;
+  /** Called for every few folders: whoever publishes it has to throttle. */
+  readonly onProgress: (progress: ScanProgress) => void;
+  readonly onBooks: (news: BookNews) => void;
+  readonly warn: (message: string, error: unknown) => void;
+}
+
+export interface ScanInput {
+  readonly root: Root;
+  /** The folder to begin with, relative to the root; `''` is all of it. */
+  readonly startPath: string;
+  readonly force: boolean;
+}
+
+/** One run of a scan; `run` first, then one of the others. */
+export interface Scan {
+  run(): Promise<void>;
+  /** After a failure: commits what was done and leaves behind what the next run needs. Never throws. */
+  park(error: unknown): Promise<void>;
+  /** After success: the last of the bookkeeping, and the summary. */
+  finish(): Promise<Readonly<Record<string, unknown>>>;
+}
+
+/** Files being read, and folders under way, at which the walk waits: enough to keep every reader busy. */
+const filesAhead = 512;
+const foldersAhead = 2000;
+
+export function beginScan(
+  deps: ScanDeps,
+  operationId: string,
+  context: OperationContext,
+  { root, startPath, force }: ScanInput,
+  guard: RootGuard,
+): Scan {
+  const { catalogue, checkpoints } = deps;
+  const settings = deps.settings();
+  const resumed = checkpoints.load(operationId);
+  const resumedFrom = resumed?.checkpoint.cursor ?? null;
+  const startMs = deps.now().getTime();
+  const elapsedNowMs = (): number => deps.now().getTime() - startMs;
+  const elapsedMs = (): number => (resumed?.checkpoint.elapsedMs ?? 0) + elapsedNowMs();
+  /** Ends all that is under way when the scan ends, for whatever reason. */
+  const ending = new AbortController();
+  const signal = AbortSignal.any([context.signal, ending.signal]);
+
+  const tally = createScanTally({
+    operationId,
+    rootId: root.id,
+    startPath,
+    resumedFrom,
+    counts: resumed?.checkpoint.counts ?? noCounts,
+    problems: resumed?.problems ?? [],
+    elapsedMs: elapsedNowMs,
+  });
+  const saver = createCheckpointSaver({
+    flush: () => catalogue.flush(),
+    save: (checkpoint, newProblems) => checkpoints.save(checkpoint, newProblems),
+  });
+  const batch = createScanBatch({
+    operationId,
+    rootId: root.id,
+    catalogue,
+    identities: createIdentities(catalogue, root.id, root.path),
+    guard,
+    saver,
+    tally,
+    checkpointInterval: settings.checkpointInterval,
+    now: deps.now,
+    elapsedMs,
+    onBooks: deps.onBooks,
+  });
+  const stored = createStoredUnits(catalogue, root.id, startPath, resumedFrom);
+  const { readTracks, readSidecars, buildDrafts } = deps;
+  const readers = { rootId: root.id, rootPath: root.path, readTracks, readSidecars, buildDrafts, signal };
+  const maker = createStepMaker({ catalogue, readers, stored, force });
+  const steps: Step[] = [];
+  let openFiles = 0;
+
+  function report(state: ScanState): void {
+    const progress = tally.progress(state);
+    deps.onProgress(progress);
+    context.report(progress.percent);
+  }
+
+  function push(step: Step): void {
+    if (step.folder !== null) tally.found({ path: step.folder.path, audioFiles: step.audioFiles });
+    steps.push(step);
+    openFiles += step.openFiles;
+  }
+
+  /** Takes what is ready at the front, and waits for it where more than that is ahead. */
+  async function drain(maxFiles: number, maxSteps: number): Promise<void> {
+    for (let step = steps[0]; step !== undefined; step = steps[0]) {
+      if (!isReady(step)) {
+        if (openFiles <= maxFiles && steps.length <= maxSteps) return;
+        await stepSettled(step);
+        signal.throwIfAborted();
+      }
+      await takeFirst(step);
+      await batch.commitIfDue();
+      if (step.openFiles > 0) report("reading");
+    }
+  }
+
+  async function takeFirst(step: Step): Promise<void> {
+    await batch.take(step);
+    steps.shift();
+    openFiles -= step.openFiles;
+  }
+
+  /** Whatever lies before the point of resumption was not walked; it is only looked whether it is still there. */
+  async function checkBefore(last: string): Promise<void> {
+    for (const unit of storedUnitsUpTo(catalogue, root.id, startPath, last)) {
+      const step = goneStep(root.path, unit, false);
+      push({ folder: null, audioFiles: 0, units: [step], cursor: null, openFiles: 1 });
+      tally.books(-unit.bookCount);
+      await drain(filesAhead, foldersAhead);
+    }
+  }
+
+  async function run(): Promise<void> {
+    report(resumedFrom === null ? "walking" : "resuming");
+    const { walkConcurrency: concurrency, ignore } = settings;
+    const options = { rootPath: root.path, startPath, after: resumedFrom, concurrency, ignore, signal };
+    for await (const folders of deps.walk(options)) {
+      for (const folder of folders) push(maker.next(folder));
+      await drain(filesAhead, foldersAhead);
+      report(openFiles > 0 ? "reading" : "walking");
+    }
+    tally.walkEnded();
+    for (const step of maker.end()) {
+      push(step);
+      await drain(filesAhead, foldersAhead);
+    }
+    if (resumedFrom !== null) await checkBefore(resumedFrom);
+    await drain(0, 0);
+    report("saving");
+    await guard.checkAtEnd();
+    await batch.commitAll();
+    await saver.settled();
+  }
+
+  function tellMissing(): void {
+    const missing = catalogue.missingBy(operationId);
+    tally.missing(missing.length);
+    if (missing.length > 0) deps.onBooks({ added: [], changed: [], needsReview: [], missing });
+  }
+
+  async function commitReady(): Promise<void> {
+    for (let step = steps[0]; step !== undefined && isReady(step); step = steps[0]) await takeFirst(step);
+  }
+
+  return {
+    run,
+    async park(error) {
+      const isStopped = context.signal.aborted;
+      const isCancelled = isStopped && context.signal.reason !== "shutdown";
+      try {
+        // A step that was cut off throws here; those before it have been taken.
+        if (isStopped) await commitReady().catch(() => {});
+        ending.abort(error);
+        await Promise.all(steps.map(stepSettled));
+        if (isStopped || error instanceof AppError) await batch.commitAll();
+        await saver.settled();
+        if (isCancelled) await checkpoints.remove(operationId);
+        if (!isStopped || isCancelled) tellMissing();
+      } catch (failure) {
+        deps.warn(
+          "The end of a scan that was cut short could not be saved; it goes on further back",
+          failure,
+        );
+      }
+      report(isCancelled ? "idle" : isStopped ? "paused" : "failed");
+    },
+    async finish() {
+      tellMissing();
+      if (startPath === "") catalogue.scanEnded(root.id, deps.now().toISOString());
+      await catalogue.flush();
+      await checkpoints.remove(operationId);
+      report("idle");
+      return summaryOf(tally, elapsedMs(), resumedFrom);
+    },
+  };
+}
+
+/** The summary of a scan as the contract has it. */
+function summaryOf(
+  tally: ScanTally,
+  elapsedMs: number,
+  resumedFrom: string | null,
+): Readonly<Record<string, unknown>> {
+  const counts = tally.counts();
+  return {
+    dirs: counts.dirs,
+    files: counts.files,
+    files_read: counts.filesRead,
+    books: counts.books,
+    added: counts.added,
+    changed: counts.changed,
+    missing: counts.missing,
+    problem_count: counts.problemCount,
+    problems: tally.shownProblems(),
+    seconds: Math.round(elapsedMs) / 1000,
+    resumed_from: resumedFrom,
+  };
+}
