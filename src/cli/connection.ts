@@ -45,7 +45,7 @@ const limits = {
   /** Until the broker has accepted the connection. */
   connectMs: 5000,
   /** Until the retained `online` has come. */
-  availabilityMs: 3000,
+  availabilityMs: 2000,
   /** Until the first answer to a command. */
   answerMs: 20_000,
   /** Without a connection, while answers are waited for. */
@@ -132,6 +132,8 @@ function createLink(client: MqttClient, url: string, base: string, limitsMs: typ
     readonly topics: ReadonlySet<string>;
     readonly heard: (topic: string, payload: unknown) => void;
   }[] = [];
+  /** Some brokers send a retained message only with the first subscription of a connection. */
+  const last = new Map<string, unknown>();
   let absence: NodeJS.Timeout | undefined;
 
   client.on("message", (topic, payload) => {
@@ -141,6 +143,7 @@ function createLink(client: MqttClient, url: string, base: string, limitsMs: typ
       if (isAnswer(content)) pending.get(content.transaction)?.answered(content);
       return;
     }
+    last.set(below, content);
     for (const { topics, heard } of listeners) if (topics.has(below)) heard(below, content);
   });
   client.on("close", () => {
@@ -204,6 +207,7 @@ function createLink(client: MqttClient, url: string, base: string, limitsMs: typ
     request: request as RunnerLink["request"],
     listen: async (topics, heard) => {
       listeners.push({ topics: new Set(topics), heard });
+      for (const topic of topics) if (last.has(topic)) heard(topic, last.get(topic));
       await client.subscribeAsync(
         topics.map((topic) => `${base}/${topic}`),
         { qos: 1 },

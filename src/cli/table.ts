@@ -36,8 +36,9 @@ export function tableText(
   table.push(kept.map(({ column }) => styled(line, "bold", column.title)));
   rows.forEach((_, i) => {
     table.push(
-      kept.map(({ column, cells }) => {
-        const cell = cells[i] ?? "";
+      kept.map(({ column, cells }, position) => {
+        // Cut here: the table's own cutting counts a wide letter and an accent as two narrow ones.
+        const cell = cut(cells[i] ?? "", widths[position] ?? 0);
         return column.style === undefined ? cell : styled(line, column.style(cell), cell);
       }),
     );
@@ -97,8 +98,24 @@ const narrowest = /^[\p{M}\p{Cf}]$/u;
 /** Places that a text takes in a terminal. */
 function width(text: string): number {
   let places = 0;
-  for (const letter of text) places += narrowest.test(letter) ? 0 : wide.test(letter) ? 2 : 1;
+  for (const letter of text) places += letterWidth(letter);
   return places;
+}
+
+function letterWidth(letter: string): number {
+  return narrowest.test(letter) ? 0 : wide.test(letter) ? 2 : 1;
+}
+
+function cut(text: string, room: number): string {
+  if (width(text) <= room) return text;
+  let kept = "";
+  let places = 1;
+  for (const letter of text) {
+    places += letterWidth(letter);
+    if (places > room) break;
+    kept += letter;
+  }
+  return `${kept}…`;
 }
 
 const noBorders = {

@@ -5,12 +5,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Root } from "../../src/domain/book.ts";
 import { reachBroker } from "../../src/health/broker.ts";
-import {
-  type DiagnosticInputs,
-  fatalError,
-  rootState,
-  runDiagnostics,
-} from "../../src/health/diagnostics.ts";
+import { type DiagnosticInputs, runDiagnostics } from "../../src/health/diagnostics.ts";
 
 let dir: string;
 beforeEach(() => {
