@@ -7,6 +7,8 @@ import { foldText } from "./text.ts";
  * as they are ("Prequel"). Null where nothing is left.
  */
 export function normalizePosition(text: string): string | null {
+  if (text === "" || text.length > 100) return null;
+  if (/^[1-9]\d*$/.test(text)) return text;
   const bare = text
     .trim()
     .replace(positionWord, "")
@@ -48,6 +50,7 @@ export function parseSeriesList(text: string): readonly SeriesPosition[] {
 
 /** One series with its position beside it (`#2`, `Book 2`, `Vol. 2`), or null where there is no position. */
 export function parseSeries(text: string): SeriesPosition | null {
+  if (text.length > maxSeriesLength) return null;
   const match = withMark.exec(text.trim()) ?? withWord.exec(text.trim());
   const name = cleanName(match?.[1] ?? "");
   const position = normalizePosition(match?.[2] ?? "");
@@ -84,6 +87,9 @@ const withWord = new RegExp(
   `^(.*?)(?:${before}${positionWordPattern}|\\s(?:book|bk|vol(?:ume)?)\\b\\.?)\\s*(${positionPattern})\\s*[)\\]]?$`,
   "i",
 );
+
+/** Longer text is prose; the patterns above need time by the square of a text's length. */
+const maxSeriesLength = 300;
 
 function cleanName(name: string): string {
   return name

@@ -25,7 +25,8 @@ const toSpell = new RegExp(`[${Object.keys(spelledOut).join("")}]`, "g");
  * decomposition (ß, ø) are spelled out. Folding twice changes nothing.
  */
 export function foldText(text: string): string {
-  if (plainAscii.test(text)) return collapse(text.toLowerCase());
+  if (plainAscii.test(text))
+    return text.includes("  ") ? collapse(text.toLowerCase()) : text.toLowerCase().trim();
   const bare = text
     .normalize("NFKD")
     .replace(accents, "")

@@ -18,11 +18,8 @@ export function fieldsOfTags(tracks: readonly TrackTags[]): BookFields {
   const narrators = narratorsOf(tracks);
   const most = <T extends string | number | boolean>(pick: (tags: TrackTags) => T | null): T | null =>
     mostCommon(tracks.map(pick), String);
-  const genres = genresOf(
-    mostCommon(
-      tracks.map((tags) => filled(tags.genres)),
-      JSON.stringify,
-    ) ?? [],
+  const genres = mostSaid(
+    tally(tracks, (tags) => listKey(tags.genres)).filter(({ value }) => value.genres.length > 0),
   );
   const fields: BookFields = {
     title,
@@ -34,7 +31,7 @@ export function fieldsOfTags(tracks: readonly TrackTags[]): BookFields {
     publisher: most((tags) => tags.publisher),
     language: most((tags) => tags.language),
     description: most((tags) => tags.description) ?? most((tags) => tags.comment),
-    genres,
+    genres: genresOf(genres?.genres ?? []),
     asin: most((tags) => (tags.asin === null ? null : asinOf(tags.asin))),
     isbn: most((tags) => (tags.isbn === null ? null : isbnOf(tags.isbn))),
     explicit: most((tags) => tags.explicit),
@@ -54,10 +51,13 @@ function titleAndSeries(tracks: readonly TrackTags[]): {
   const titles = new Set(tracks.map((tags) => tags.title?.trim() ?? ""));
   const [only = ""] = titles.size === 1 ? titles : [];
   const title = album ?? (only === "" || isMeaningless(only) ? null : only);
-  const series = mostCommon(
-    tracks.map((tags) => filled(seriesOfTags(tags))),
-    JSON.stringify,
+  const raw = tally(tracks, (tags) =>
+    listKey([...tags.series, "", ...tags.seriesParts, "", tags.grouping ?? ""]),
   );
+  const named = raw
+    .map(({ value, count }) => ({ value: seriesOfTags(value), count }))
+    .filter(({ value }) => value.length > 0);
+  const series = mostSaid(named);
   if (series !== null || title === null) return { title, series: series ?? [] };
   return seriesInTitle(title);
 }
@@ -96,55 +96,95 @@ function seriesInTitle(text: string): { readonly title: string; readonly series:
 
 /** Author = albumartist, then artist, then composer where a narrator tag exists. */
 function authorsOf(tracks: readonly TrackTags[]): readonly string[] {
-  const albumArtists = mostOrAll(tracks.map((tags) => tags.albumArtists));
+  const albumArtists = mostOrAll(tracks, (tags) => tags.albumArtists);
   if (albumArtists.length > 0) return albumArtists;
-  const artists = mostOrAll(tracks.map((tags) => tags.artists));
+  const artists = mostOrAll(tracks, (tags) => tags.artists);
   if (artists.length > 0) return artists;
-  const hasNarrator = tracks.some((tags) => people(tags.narrators).length > 0);
-  return hasNarrator ? mostOrAll(tracks.map((tags) => tags.composers)) : [];
+  const hasNarrator = everybody(tracks, (tags) => tags.narrators).length > 0;
+  return hasNarrator ? mostOrAll(tracks, (tags) => tags.composers) : [];
 }
 
 /** Narrator = NARRATOR, then composer, then performer; all readers of all tracks. */
 function narratorsOf(tracks: readonly TrackTags[]): readonly string[] {
-  const narrators = people(tracks.flatMap((tags) => tags.narrators));
+  const narrators = everybody(tracks, (tags) => tags.narrators);
   if (narrators.length > 0) return narrators;
-  const composers = people(tracks.flatMap((tags) => tags.composers));
-  return composers.length > 0 ? composers : people(tracks.flatMap((tags) => tags.performers));
+  const composers = everybody(tracks, (tags) => tags.composers);
+  return composers.length > 0 ? composers : everybody(tracks, (tags) => tags.performers);
 }
 
 /** The people of more than half of the tracks; where there are none (an anthology), all of them. */
-function mostOrAll(lists: readonly (readonly string[])[]): readonly string[] {
-  const named = lists.map(people).filter((list) => list.length > 0);
-  const key = (list: readonly string[]): string => list.map(personKey).join("/");
-  const most = mostCommon(named, key);
-  if (most === null) return [];
-  const count = named.filter((list) => key(list) === key(most)).length;
-  return count * 2 > named.length ? most : people(named.flat());
+function mostOrAll(
+  tracks: readonly TrackTags[],
+  pick: (tags: TrackTags) => readonly string[],
+): readonly string[] {
+  const lists = tally(tracks, (tags) => listKey(pick(tags)))
+    .map(({ value, count }) => ({ value: people(pick(value)), count }))
+    .filter(({ value }) => value.length > 0);
+  const [only] = lists;
+  if (lists.length < 2) return only?.value ?? [];
+  const total = lists.reduce((sum, { count }) => sum + count, 0);
+  const byPeople = new Map<string, Counted<readonly string[]>>();
+  for (const { value, count } of lists) {
+    const key = value.map(personKey).join("/");
+    byPeople.set(key, {
+      value: byPeople.get(key)?.value ?? value,
+      count: (byPeople.get(key)?.count ?? 0) + count,
+    });
+  }
+  const most = [...byPeople.values()].find(({ count }) => count * 2 > total);
+  return most === undefined ? people(lists.flatMap(({ value }) => value)) : most.value;
+}
+
+function everybody(
+  tracks: readonly TrackTags[],
+  pick: (tags: TrackTags) => readonly string[],
+): readonly string[] {
+  return people([...new Set(tracks.flatMap(pick))]);
 }
 
 function people(texts: readonly string[]): readonly string[] {
-  return splitPeople(texts).filter(
-    (name) => !/^[<[(]?unknown(?: (?:artist|author|narrator))?[>\])]?$/i.test(name),
-  );
+  if (texts.length === 0) return texts;
+  return splitPeople(texts).filter((name) => !unknownPerson.test(name));
 }
+
+const unknownPerson = /^[<[(]?unknown(?: (?:artist|author|narrator))?[>\])]?$/i;
 
 /** The value that occurs most often, the earliest of several; null where there is none. */
-function mostCommon<T>(values: readonly (T | null)[], keyOf: (value: T) => string): T | null {
-  const counts = new Map<string, { readonly value: T; count: number }>();
-  let most: { readonly value: T; count: number } | null = null;
-  for (const value of values) {
-    if (value === null || value === "") continue;
-    const key = keyOf(value);
-    const entry = counts.get(key) ?? { value, count: 0 };
-    entry.count++;
-    counts.set(key, entry);
-  }
-  for (const entry of counts.values()) if (most === null || entry.count > most.count) most = entry;
-  return most === null ? null : most.value;
+function mostCommon<T extends string | number | boolean>(
+  values: readonly (T | null)[],
+  keyOf: (value: T) => string,
+): T | null {
+  const said = values.filter((value): value is T => value !== null && value !== "");
+  const [first] = said;
+  if (said.every((value) => value === first)) return first ?? null;
+  return mostSaid(tally(said, keyOf));
 }
 
-function filled<T>(list: readonly T[]): readonly T[] | null {
-  return list.length === 0 ? null : list;
+interface Counted<T> {
+  readonly value: T;
+  readonly count: number;
+}
+
+/** Each distinct value with how often it occurs, in the order of first mention. */
+function tally<T>(values: readonly T[], keyOf: (value: T) => string): readonly Counted<T>[] {
+  const counts = new Map<string, { readonly value: T; count: number }>();
+  for (const value of values) {
+    const key = keyOf(value);
+    const known = counts.get(key);
+    if (known === undefined) counts.set(key, { value, count: 1 });
+    else known.count++;
+  }
+  return [...counts.values()];
+}
+
+function mostSaid<T>(counted: readonly Counted<T>[]): T | null {
+  const [first] = counted;
+  if (first === undefined) return null;
+  return counted.reduce((most, entry) => (entry.count > most.count ? entry : most), first).value;
+}
+
+function listKey(list: readonly string[]): string {
+  return list.join("\0");
 }
 
 function splitList(text: string): readonly string[] {

@@ -43,9 +43,12 @@ export function albumKey(tags: TrackTags): string | null {
 
 /** The album as it is tagged; null for none and for what programs write for none ("Unknown Album"). */
 export function albumOf(tags: TrackTags): string | null {
-  const album = tags.album?.trim() ?? "";
+  const album = tags.album?.slice(0, maxAlbumLength).trim() ?? "";
   return album === "" || isMeaningless(album) ? null : album;
 }
+
+/** More is no album; the patterns below need time by the square of a text's length. */
+const maxAlbumLength = 500;
 
 const discAtEnd =
   /[\s,:([-]+(?:cd|dis[ck]|part|pt)\.?\s*(?:\d{1,3}|[ivx]{1,4}|one|two|three|four|five|six)(?:\s*(?:of|\/)\s*\d+)?[)\]]?$/i;

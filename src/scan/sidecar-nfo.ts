@@ -92,7 +92,7 @@ function entriesOfText(text: string): Entries {
   const lines = text.split(/\r?\n/);
   for (let i = 0; i < lines.length; i++) {
     const line = lines[i] ?? "";
-    if (descriptionHeading.test(line)) {
+    if (isLine(line, descriptionHeading)) {
       const end = endOfSection(lines, i + 1);
       add(
         entries,
@@ -105,7 +105,7 @@ function entriesOfText(text: string): Entries {
       i = end - 1;
       continue;
     }
-    const [, key = "", value = ""] = line.length > 1000 ? [] : (keyAndValue.exec(line) ?? []);
+    const [, key = "", value = ""] = line.length > maxLineLength ? [] : (keyAndValue.exec(line) ?? []);
     add(entries, key, value);
   }
   return entries;
@@ -114,9 +114,16 @@ function entriesOfText(text: string): Entries {
 /** A section ends where the next heading, a line above an underline, begins. */
 function endOfSection(lines: readonly string[], from: number): number {
   for (let i = from + 1; i < lines.length; i++) {
-    if (underline.test(lines[i + 1] ?? "") && (lines[i] ?? "").trim() !== "") return i;
+    if (isLine(lines[i + 1] ?? "", underline) && (lines[i] ?? "").trim() !== "") return i;
   }
   return lines.length;
+}
+
+/** Longer lines are prose; the patterns need time by the square of a line's length. */
+const maxLineLength = 1000;
+
+function isLine(line: string, pattern: RegExp): boolean {
+  return line.length <= maxLineLength && pattern.test(line);
 }
 
 function add(entries: Map<string, string[]>, key: string, value: string): void {
