@@ -92,6 +92,16 @@ export async function runDiagnostics(inputs: DiagnosticInputs, limitMs = checkLi
   return { worst: worst(checks), checks };
 }
 
+/** Whether a root can be used: it is there, and whether it can be written to. */
+export function rootState(
+  diagnostics: Diagnostics,
+  rootId: string,
+): { readonly isOnline: boolean; readonly isWritable: boolean } {
+  const isOk = (name: string) =>
+    diagnostics.checks.some((check) => check.check === name && check.severity === "ok");
+  return { isOnline: isOk(`root_exists:${rootId}`), isWritable: isOk(`root_writable:${rootId}`) };
+}
+
 function worst(checks: readonly Diagnostic[]): Severity {
   return severities.findLast((severity) => checks.some((check) => check.severity === severity)) ?? "ok";
 }
@@ -126,7 +136,7 @@ function storeChecks(findings: readonly StoreFinding[]): readonly Check[] {
 }
 
 async function checkBroker({ url, reach }: DiagnosticInputs["broker"]): Promise<Finding> {
-  if (reach === null) return fine(`the runner's own, at ${url}`);
+  if (reach === null) return fine("the runner's own");
   try {
     await reach();
     return fine(`${url} answers`);

@@ -5,7 +5,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Root } from "../../src/domain/book.ts";
 import { reachBroker } from "../../src/health/broker.ts";
-import { type DiagnosticInputs, runDiagnostics } from "../../src/health/diagnostics.ts";
+import { type DiagnosticInputs, rootState, runDiagnostics } from "../../src/health/diagnostics.ts";
 
 let dir: string;
 beforeEach(() => {
@@ -120,6 +120,14 @@ describe("a root", () => {
     });
     writeFileSync(path.join(dir, "books", "any"), "");
     expect(await check("root_exists:books", { roots, knownBooks })).toMatchObject({ severity: "ok" });
+  });
+
+  test("that is there can be used, one that is not can not", async () => {
+    const roots = [madeRoot("books"), root("gone", { optional: true })];
+    const diagnostics = await runDiagnostics(inputs({ roots }));
+    expect(rootState(diagnostics, "books")).toEqual({ isOnline: true, isWritable: true });
+    expect(rootState(diagnostics, "gone")).toEqual({ isOnline: false, isWritable: false });
+    expect(rootState(diagnostics, "unknown")).toEqual({ isOnline: false, isWritable: false });
   });
 
   test("that a link leads into another is fatal and names both", async () => {
