@@ -53,7 +53,7 @@ export function loadConfig(sources: ConfigSources): ConfigResult {
   const layers = [...fromFile, ...environment, flags];
 
   const merged = mergeLayers([lowest, ...layers], schema, problems);
-  const where = (path: SettingPath) => whereOf(layers, path) ?? file ?? "configuration";
+  const where = (path: SettingPath) => whereOf(layers, path) ?? "configuration";
   const tell = (found: readonly Problem[]) =>
     problems.push(...found.map((problem) => problemText(problem, where(problem.path))));
 

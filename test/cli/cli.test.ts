@@ -29,6 +29,7 @@ describe("the command as typed", () => {
       "cancel",
       "doctor",
       "config",
+      "demo",
     ]) {
       expect(out).toMatch(new RegExp(`^ {2}tomekeeper ${command}\\b`, "m"));
     }
