@@ -238,6 +238,8 @@ function guard(aedes: Aedes, options: EmbeddedBrokerOptions, runnerStreams: Weak
     done(null, isAllowed ? subscription : null);
   };
 
+  // Without a listener an error inside the broker would end the process.
+  aedes.on("error", (error: Error) => log.error(`The embedded broker: ${error.message}`));
   aedes.on("clientError", (client, error) =>
     log.debug(`A client of the embedded broker (${quoted(client.id)}): ${error.message}`),
   );

@@ -35,13 +35,13 @@ interface BusOptions {
   readonly log: BusLog;
 }
 
-export interface BusEvent {
+interface BusEvent {
   readonly event_type: (typeof eventTypes)[number];
   /** Its attributes, in the wire's spelling. */
   readonly [attribute: string]: unknown;
 }
 
-export interface BusStatus {
+interface BusStatus {
   readonly connected: boolean;
   readonly reconnects: number;
   readonly outbox: number;
@@ -123,7 +123,7 @@ export function createBus(options: BusOptions): Bus {
     await connection.subscribe([`${base}/cmd/+`]);
     for (const { topic } of options.extensions.flatMap(({ listensTo }) => listensTo)) {
       await connection.subscribe([topic]).catch((error: unknown) => {
-        log.warn(`The broker does not let us listen to ${topic}: ${String(error)}`);
+        log.warn(`The broker is no help for a plugin: ${error instanceof Error ? error.message : error}`);
       });
     }
   }

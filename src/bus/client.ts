@@ -80,7 +80,11 @@ export class BusClient {
     while (!this.#stopping) {
       const failure = await this.#live();
       if (this.#stopping) return;
-      if (failure !== null && this.#tryOtherVersion(failure)) continue;
+      if (failure !== null && this.#tryOtherVersion(failure)) {
+        this.#options.log.info("The broker does not take MQTT 5; trying 3.1.1");
+        continue;
+      }
+      if (failure !== null) this.#tell(failure);
       const delayMs = Math.min(longestDelayMs, firstDelayMs * 2 ** this.#failures++);
       await this.#pause(delayMs * (0.5 + this.#options.random() / 2));
     }
@@ -107,8 +111,8 @@ export class BusClient {
       if (this.#guessed) this.#version = 5;
       return null;
     } catch (error) {
-      this.#tell(error);
-      return error instanceof ConnectFailure ? error : new ConnectFailure("refused", String(error));
+      if (error instanceof ConnectFailure) return error;
+      return new ConnectFailure("refused", error instanceof Error ? error.message : String(error));
     } finally {
       this.#connection?.destroy();
       this.#connection = null;
@@ -128,10 +132,8 @@ export class BusClient {
     return wasFive;
   }
 
-  #tell(error: unknown): void {
-    if (this.#stopping) return;
-    const message = error instanceof Error ? error.message : String(error);
-    const text = `No connection to the broker: ${message}`;
+  #tell(failure: ConnectFailure): void {
+    const text = `No connection to the broker: ${failure.message}`;
     if (text === this.#lastFailure) this.#options.log.debug(text);
     else this.#options.log.warn(`${text}; trying again until there is one`);
     this.#lastFailure = text;

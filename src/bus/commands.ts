@@ -20,17 +20,17 @@ import {
 } from "./topics.ts";
 
 /** What a handler is told beside the command's own keys. */
-export interface CommandContext {
+interface CommandContext {
   readonly transaction: string | null;
   readonly priority: Priority;
 }
 
 /** `data` is the answer's; a command that starts operations gives their ids instead, at least one. */
-export type CommandOutcome<C extends CommandName> = (typeof commands)[C]["manner"] extends "starts"
+type CommandOutcome<C extends CommandName> = (typeof commands)[C]["manner"] extends "starts"
   ? { readonly operationIds: readonly string[] }
   : { readonly data: CommandData<C> };
 
-export interface CommandHandler<C extends CommandName> {
+interface CommandHandler<C extends CommandName> {
   /** An `AppError` becomes the answer's error; anything else is logged and answered as `internal`. */
   run(input: CommandInput<C>, context: CommandContext): CommandOutcome<C> | Promise<CommandOutcome<C>>;
   /** The summary of several operations; without it numbers are added and lists joined. */

@@ -108,7 +108,12 @@ export class Connection implements Link {
   async subscribe(topics: readonly string[]): Promise<void> {
     // Retain as published: a live message with the retain flag is then told from others (it is never run).
     const granted = this.#client.subscribeAsync([...topics], { qos: 1, rap: true, rh: 0, nl: false });
-    await Promise.race([granted, this.#ended()]);
+    try {
+      await Promise.race([granted, this.#ended()]);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new Error(`it does not let us listen to ${topics.join(", ")} (${why})`, { cause: error });
+    }
   }
 
   send(message: OutgoingMessage, settled: (refusal: string | null) => void): void {

@@ -1,15 +1,14 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { connectAsync } from "mqtt";
-import mqttPacket from "mqtt-packet";
 import { afterEach, describe, expect, test } from "vitest";
 import { Connection } from "../../src/bus/connection.ts";
 import { AppError } from "../../src/errors.ts";
-import { base, Cleanup, createLog, external, listen, nodeId, startBroker } from "./harness.ts";
+import { base, Cleanup, createLog, external, listen, makeBus, nodeId, startBroker } from "./harness.ts";
 
 const cleanup = new Cleanup();
 afterEach(() => cleanup.run());
@@ -305,23 +304,9 @@ test("a reader that stops reading is cut off, and the others get everything mean
   const frozen = connect(broker.port, "127.0.0.1");
   frozen.on("error", () => {});
   await once(frozen, "connect");
-  frozen.write(
-    mqttPacket.generate({
-      cmd: "connect",
-      protocolId: "MQTT",
-      protocolVersion: 4,
-      clean: true,
-      clientId: "frozen",
-      keepalive: 0,
-    }),
-  );
-  frozen.write(
-    mqttPacket.generate({
-      cmd: "subscribe",
-      messageId: 1,
-      subscriptions: [{ topic: "tomekeeper/#", qos: 1 }],
-    }),
-  );
+  // CONNECT as "frozen", then SUBSCRIBE to tomekeeper/# with QoS 1.
+  frozen.write(Buffer.from("\x10\x12\x00\x04MQTT\x04\x02\x00\x00\x00\x06frozen", "latin1"));
+  frozen.write(Buffer.from("\x82\x11\x00\x01\x00\x0ctomekeeper/#\x01", "latin1"));
   await once(frozen, "data");
   frozen.pause();
   const reader = await client(broker.url);
@@ -357,21 +342,15 @@ test("closing ends the connections and frees the port", async () => {
 });
 
 describe("with TLS", () => {
-  const openssl = (() => {
-    try {
-      execFileSync("openssl", ["version"]);
-      return true;
-    } catch {
-      return false;
-    }
-  })();
+  const openssl = "openssl";
+  const hasOpenssl = spawnSync(openssl, ["version"]).status === 0;
 
-  test.skipIf(!openssl)(`serves TLS with the files given (needs openssl)`, async () => {
+  test.skipIf(!hasOpenssl)(`serves TLS with the files given (needs openssl)`, async () => {
     const dir = mkdtempSync(path.join(os.tmpdir(), "tomekeeper-tls-"));
     cleanup.add(() => rmSync(dir, { recursive: true }));
     const tls = { cert: path.join(dir, "cert.pem"), key: path.join(dir, "key.pem") };
     execFileSync(
-      "openssl",
+      openssl,
       [
         "req",
         "-x509",
@@ -393,7 +372,12 @@ describe("with TLS", () => {
       ],
       { stdio: "ignore" },
     );
-    const broker = await startBroker(cleanup, { host: "0.0.0.0", users, tls });
+    const broker = await startBroker(cleanup, {
+      host: "0.0.0.0",
+      users,
+      tls,
+      runnerClientId: "somebody-else",
+    });
     expect(broker.url).toBe(`mqtts://127.0.0.1:${broker.port}`);
     const { heard } = await runner(broker.open);
     const secure = await client(broker.url, {
@@ -404,6 +388,11 @@ describe("with TLS", () => {
     await secure.command("scan", "{}");
     await settled(secure);
     expect(heard[0]).toBe(`${base}/cmd/scan {}`);
+    const ca = readFileSync(tls.cert, "utf8");
+    const credentials = { username: "carl", password: "control-pass" };
+    const trusting = makeBus(cleanup, { transport: { ...external(broker.url, credentials), ca } });
+    await trusting.start();
+    expect(trusting.status().connected).toBe(true);
     const plain = new Connection({
       transport: external(`mqtt://127.0.0.1:${broker.port}`),
       version: 4,

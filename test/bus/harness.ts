@@ -1,4 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { connect as connectSocket, createServer, type Socket } from "node:net";
 import { connectAsync, type IClientOptions, type MqttClient } from "mqtt";
 import {
   createEmbeddedBroker,
@@ -93,7 +95,7 @@ export function handlers(changes: Partial<CommandHandlers> = {}): CommandHandler
   };
 }
 
-export interface Message {
+interface Message {
   readonly topic: string;
   readonly text: string;
   readonly retain: boolean;
@@ -239,6 +241,63 @@ export function external(url: string, credentials: { username?: string; password
     username: credentials.username ?? null,
     password: credentials.password ?? null,
     ca: null,
+  };
+}
+
+export interface Proxy {
+  readonly url: string;
+  /** Ends all connections and takes no new ones. */
+  cut(): void;
+  mend(): void;
+}
+
+/** A wire to a broker that can be cut. A connection whose first bytes `hangsUp` takes is ended without a word. */
+export async function startProxy(
+  cleanup: Cleanup,
+  port: number,
+  hangsUp: (firstBytes: Buffer) => boolean = () => false,
+): Promise<Proxy> {
+  const sockets = new Set<Socket>();
+  let isCut = false;
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    if (isCut) {
+      socket.destroy();
+      return;
+    }
+    sockets.add(socket);
+    socket.once("data", (firstBytes) => {
+      if (hangsUp(firstBytes)) {
+        socket.destroy();
+        return;
+      }
+      const further = connectSocket(port, "127.0.0.1");
+      further.on("error", () => {});
+      sockets.add(further);
+      further.write(firstBytes);
+      socket.pipe(further).pipe(socket);
+      socket.once("close", () => further.destroy());
+      further.once("close", () => socket.destroy());
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const cut = (): void => {
+    isCut = true;
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
+  };
+  cleanup.add(() => {
+    cut();
+    server.close();
+  });
+  return {
+    url: `mqtt://127.0.0.1:${typeof address === "object" ? address?.port : ""}`,
+    cut,
+    mend: () => {
+      isCut = false;
+    },
   };
 }
 
