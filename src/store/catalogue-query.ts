@@ -16,11 +16,11 @@ import { matchExpression } from "./search-text.ts";
 
 /** Each order has an index of the same columns, `books_by_<sort>`. */
 const orders: Readonly<Record<BookSort, readonly string[]>> = {
-  title: ["title_key", "id"],
-  author: ["author_key", "title_key", "id"],
-  series: ["series_key", "position_key", "title_key", "id"],
-  added: ["added_at", "title_key", "id"],
-  duration: ["duration_ms", "title_key", "id"],
+  title: ["title_key", "number"],
+  author: ["author_key", "title_key", "number"],
+  series: ["series_key", "position_key", "title_key", "number"],
+  added: ["added_at", "title_key", "number"],
+  duration: ["duration_ms", "title_key", "number"],
 };
 
 /**

@@ -1,4 +1,5 @@
-import type { SQLOutputValue } from "node:sqlite";
+import { hash } from "node:crypto";
+import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import type {
   Book,
   BookDraft,
@@ -23,6 +24,16 @@ export const kinds = { author: 0, narrator: 1, series: 2 } as const;
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 
+/** Prepares a table of statements under the same names. */
+export function prepareAll<K extends string>(
+  database: DatabaseSync,
+  sql: Readonly<Record<K, string>>,
+): Readonly<Record<K, StatementSync>> {
+  const prepared: Partial<Record<K, StatementSync>> = {};
+  for (const name in sql) prepared[name] = database.prepare(sql[name]);
+  return prepared as Record<K, StatementSync>;
+}
+
 export function stateNumber(state: OwnState): number {
   return ownStates.indexOf(state);
 }
@@ -45,6 +56,11 @@ export function integer(row: Row, column: string): number {
   const value = row[column];
   if (typeof value === "number") return value;
   throw new TypeError(`${column} of the catalogue is no number`);
+}
+
+/** 48 bits of a fingerprint: an index of numbers is a fifth of one of texts. */
+export function fingerprintKey(fingerprint: string): number {
+  return Number.parseInt(hash("sha1", fingerprint).slice(0, 12), 16);
 }
 
 /** The part of a summary that is kept as one JSON text; the rest has columns of its own. */

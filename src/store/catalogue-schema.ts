@@ -26,6 +26,7 @@ const migrations: readonly string[] = [
     state INTEGER NOT NULL,
     missing_by TEXT,
     fingerprint TEXT NOT NULL,
+    fingerprint_key INTEGER NOT NULL,
     content_hash TEXT NOT NULL,
     title_key TEXT NOT NULL,
     author_key TEXT NOT NULL,
@@ -38,14 +39,15 @@ const migrations: readonly string[] = [
     file_count INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX books_by_unit ON books (root_id, unit_path);
-  CREATE INDEX books_by_fingerprint ON books (root_id, fingerprint);
+  CREATE INDEX books_by_fingerprint ON books (fingerprint_key);
   CREATE INDEX books_by_missing ON books (missing_by) WHERE missing_by IS NOT NULL;
-  -- One per order of a query. With the state and the root in them a page is found without touching the table.
-  CREATE INDEX books_by_title ON books (title_key, id, state, root_id);
-  CREATE INDEX books_by_author ON books (author_key, title_key, id, state, root_id);
-  CREATE INDEX books_by_series ON books (series_key, position_key, title_key, id, state, root_id);
-  CREATE INDEX books_by_added ON books (added_at, title_key, id, state, root_id);
-  CREATE INDEX books_by_duration ON books (duration_ms, title_key, id, state, root_id);
+  -- One per order of a query, ties in the order of adding. With the state and the root in them a page is found
+  -- without touching the table.
+  CREATE INDEX books_by_title ON books (title_key, state, root_id);
+  CREATE INDEX books_by_author ON books (author_key, title_key, state, root_id);
+  CREATE INDEX books_by_series ON books (series_key, position_key, title_key, state, root_id);
+  CREATE INDEX books_by_added ON books (added_at, title_key, state, root_id);
+  CREATE INDEX books_by_duration ON books (duration_ms, title_key, state, root_id);
 
   -- What is shown. The summary stands first: a list reads no further.
   CREATE TABLE book_documents (
@@ -117,6 +119,7 @@ export function openDatabase(file: string): DatabaseSync {
       PRAGMA synchronous = NORMAL;
       PRAGMA cache_size = -8000;
       PRAGMA temp_store = MEMORY;
+      PRAGMA wal_autocheckpoint = 4000;
     `);
     for (const [index, migration] of migrations.entries()) {
       if (index >= version) migrate(database, migration, index + 1);

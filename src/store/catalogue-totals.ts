@@ -1,6 +1,6 @@
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import type { LibraryTotals } from "../domain/catalogue.ts";
-import { kinds, type OwnState } from "./catalogue-rows.ts";
+import { kinds, type OwnState, prepareAll } from "./catalogue-rows.ts";
 
 /** What one book adds to the totals of its root. */
 export interface BookWeight {
@@ -28,21 +28,27 @@ interface Sums {
 /** Gathers what a transaction changes, and writes it once at its end: a row per root and name, not per book. */
 export class TotalsDelta {
   readonly #roots = new Map<string, Sums>();
+  readonly #statements;
+
+  constructor(database: DatabaseSync) {
+    this.#statements = prepareAll(database, sql);
+  }
 
   replace(before: BookWeight | null, after: BookWeight | null): void {
     if (before !== null) this.#add(before, -1);
     if (after !== null) this.#add(after, 1);
   }
 
-  write(statements: TotalsStatements): void {
+  write(): void {
+    const { addToRoot, addToName, removeEmptyName } = this.#statements;
     for (const [rootId, sums] of this.#roots) {
       const { books, files, bytes, durationMs, missing, needsReview } = sums;
-      statements.addToRoot.run(rootId, books, files, bytes, durationMs, missing, needsReview);
+      addToRoot.run(rootId, books, files, bytes, durationMs, missing, needsReview);
       for (const [key, change] of sums.names) {
         const [kind = "", name = ""] = key.split("/");
         if (change === 0) continue;
-        statements.addToName.run(Number(kind), rootId, Number(name), change);
-        if (change < 0) statements.removeEmptyName.run(Number(kind), rootId, Number(name));
+        addToName.run(Number(kind), rootId, Number(name), change);
+        if (change < 0) removeEmptyName.run(Number(kind), rootId, Number(name));
       }
     }
     this.clear();
@@ -88,26 +94,16 @@ function count(counts: Map<string, number>, key: string, change: number): void {
   counts.set(key, (counts.get(key) ?? 0) + change);
 }
 
-export interface TotalsStatements {
-  readonly addToRoot: StatementSync;
-  readonly addToName: StatementSync;
-  readonly removeEmptyName: StatementSync;
-}
-
-export function prepareTotals(database: DatabaseSync): TotalsStatements {
-  return {
-    addToRoot: database.prepare(`
-      INSERT INTO root_totals VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-      ON CONFLICT (root_id) DO UPDATE SET books = books + ?2, files = files + ?3, bytes = bytes + ?4,
-        duration_ms = duration_ms + ?5, missing = missing + ?6, needs_review = needs_review + ?7`),
-    addToName: database.prepare(`
-      INSERT INTO name_totals VALUES (?1, ?2, ?3, ?4)
-      ON CONFLICT (kind, root_id, name) DO UPDATE SET books = books + ?4`),
-    removeEmptyName: database.prepare(
-      "DELETE FROM name_totals WHERE kind = ? AND root_id = ? AND name = ? AND books <= 0",
-    ),
-  };
-}
+const sql = {
+  addToRoot: `
+    INSERT INTO root_totals VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    ON CONFLICT (root_id) DO UPDATE SET books = books + ?2, files = files + ?3, bytes = bytes + ?4,
+      duration_ms = duration_ms + ?5, missing = missing + ?6, needs_review = needs_review + ?7`,
+  addToName: `
+    INSERT INTO name_totals VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT (kind, root_id, name) DO UPDATE SET books = books + ?4`,
+  removeEmptyName: "DELETE FROM name_totals WHERE kind = ? AND root_id = ? AND name = ? AND books <= 0",
+} as const;
 
 /**
  * The totals of each root and of all together, offline ones counting nothing. A name that several roots have is

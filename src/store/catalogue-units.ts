@@ -1,7 +1,8 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { KnownBook, StoredUnit, UnitEntry } from "../domain/catalogue.ts";
 import { pathSortKey } from "../domain/order.ts";
-import { integer, ownState, type Row, text } from "./catalogue-rows.ts";
+import { unpackEntries } from "./catalogue-entries.ts";
+import { fingerprintKey, integer, ownState, type Row, text } from "./catalogue-rows.ts";
 
 /** What a scan looks up before it decides what to read. */
 export interface UnitReader {
@@ -22,7 +23,9 @@ export function prepareUnitReader(database: DatabaseSync): UnitReader {
   );
   const known = "SELECT id, path, unit_path, state, fingerprint FROM books";
   const ofUnit = database.prepare(`${known} WHERE root_id = ? AND unit_path = ? ORDER BY path, id`);
-  const alike = database.prepare(`${known} WHERE root_id = ? AND fingerprint = ? ORDER BY path, id`);
+  const alike = database.prepare(
+    `${known} WHERE root_id = ? AND fingerprint_key = ? AND fingerprint = ? ORDER BY path, id`,
+  );
   return {
     unitsAfter: (rootId, after, limit) => {
       const rows =
@@ -31,10 +34,11 @@ export function prepareUnitReader(database: DatabaseSync): UnitReader {
     },
     unitEntries: (rootId, path) => {
       const row = entries.get(rootId, pathSortKey(path));
-      return row === undefined ? null : JSON.parse(text(row, "entries"));
+      return row === undefined ? null : unpackEntries(text(row, "entries"));
     },
     unitBooks: (rootId, path) => ofUnit.all(rootId, path).map(knownBookOf),
-    booksByFingerprint: (rootId, fingerprint) => alike.all(rootId, fingerprint).map(knownBookOf),
+    booksByFingerprint: (rootId, fingerprint) =>
+      alike.all(rootId, fingerprintKey(fingerprint), fingerprint).map(knownBookOf),
   };
 }
 

@@ -49,7 +49,7 @@ class SqliteCatalogue implements CatalogueFile {
       "SELECT * FROM books JOIN book_documents ON book = number WHERE id = ?",
     );
     this.#missingBy = database.prepare(
-      "SELECT number FROM books WHERE missing_by = ? ORDER BY title_key, id",
+      "SELECT number FROM books WHERE missing_by = ? ORDER BY title_key, number",
     );
     this.#scanEnded = database.prepare("INSERT OR REPLACE INTO scans VALUES (?, ?)");
     this.#rootsWithTotals = database.prepare(
