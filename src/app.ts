@@ -1,0 +1,82 @@
+import { randomUUID } from "node:crypto";
+import { createDiagnosis, refuseFatal } from "./app/diagnosis.ts";
+import { createLogger } from "./app/logger.ts";
+import { buildRunner } from "./app/runner.ts";
+import { openTransport } from "./app/transport.ts";
+import type { Bus } from "./bus/bus.ts";
+import type { ConfigResult } from "./config/load.ts";
+import { removeRunnerFile, writeRunnerFile } from "./runner-file.ts";
+import { openStore } from "./store/open.ts";
+
+export interface AppOptions extends ConfigResult {
+  /** Reads the configuration again, for the command `reload`. Throws `config_invalid`. */
+  readonly readConfig: () => ConfigResult;
+}
+
+export interface RunningApp {
+  readonly ready: {
+    /** Of the broker, without credentials. */
+    readonly url: string;
+    /** `tomekeeper/<node>`. */
+    readonly base: string;
+  };
+  /** Parks running work at a safe point, says `offline` and frees everything. Takes at most 10 s. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The composition root: builds the runner from its parts, starts them in order and stops them in reverse.
+ *
+ * @throws `lock_held` where another runner has the data folder, `fatal_diagnostic` where a start-up check says
+ * that it must not run, `config_invalid` for a broker that cannot be opened as configured.
+ */
+export async function startApp(options: AppOptions): Promise<RunningApp> {
+  const { config } = options;
+  const base = `tomekeeper/${config.node}`;
+  const bootId = randomUUID();
+  const releases = new AsyncDisposableStack();
+  // Told as soon as there is a bus; what is logged before goes to standard error alone.
+  const mirror: { bus: Bus | null } = { bus: null };
+  const log = createLogger(config.log_level, (level, message) => mirror.bus?.publishLog(level, message));
+  try {
+    const store = await openStore({
+      dataDir: config.data_dir,
+      now: () => new Date(),
+      onIssue: (issue) => log.error(`${issue.store}: ${issue.message} ${issue.remedy}`),
+    });
+    releases.defer(() => store.close());
+    const diagnosis = createDiagnosis(options, store);
+    const diagnostics = await diagnosis.run();
+    refuseFatal(diagnostics);
+    store.catalogue.configureRoots(config.roots);
+
+    const { transport, url, close } = await openTransport({ config, base, nodeId: store.nodeId, log });
+    releases.defer(close);
+    const runner = buildRunner({
+      config,
+      readConfig: options.readConfig,
+      store,
+      diagnosis,
+      diagnostics,
+      transport,
+      bootId,
+      log,
+      releases,
+    });
+    mirror.bus = runner.bus;
+    await runner.start();
+
+    writeRunnerFile(config.data_dir, {
+      url,
+      node: config.node,
+      pid: process.pid,
+      boot_id: bootId,
+      config_file: options.file,
+    });
+    releases.defer(() => removeRunnerFile(config.data_dir, bootId));
+    return { ready: { url, base }, stop: () => releases.disposeAsync() };
+  } catch (error) {
+    await releases.disposeAsync();
+    throw error;
+  }
+}

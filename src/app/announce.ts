@@ -1,0 +1,94 @@
+import { wireEventBook, wireOperation } from "../bus/wire.ts";
+import type { BookSummary } from "../domain/book.ts";
+import type { Diagnostics } from "../domain/diagnostic.ts";
+import { isEnded, type Operation, type OperationState } from "../domain/operation.ts";
+
+/** What a scan did to books, told as it is committed. */
+export interface BookNews {
+  readonly added: readonly BookSummary[];
+  readonly changed: readonly BookSummary[];
+  readonly missing: readonly BookSummary[];
+  readonly needsReview: readonly BookSummary[];
+}
+
+type PublishEvent = (event: { readonly event_type: EventType } & Readonly<Record<string, unknown>>) => void;
+type BookEventType = "book_added" | "book_changed" | "book_missing" | "needs_review";
+type EventType =
+  | BookEventType
+  | "scan_started"
+  | "scan_finished"
+  | "operation_failed"
+  | "diagnostics_changed"
+  | "memory_pressure";
+
+/**
+ * Of each kind, per operation: hubs keep every event in a database, and the first scan of a large library adds
+ * tens of thousands of books. The summary in `scan_finished` has the exact counts.
+ */
+const maxBookEvents = 200;
+
+export interface Announcer {
+  /** To be told of every change in the queue. */
+  operationChanged(operation: Operation, previous: OperationState | null): void;
+  books(operationId: string, news: BookNews): void;
+  bookChanged(book: Pick<BookSummary, "id" | "title" | "authors" | "rootId" | "path">): void;
+  diagnosticsChanged(diagnostics: Diagnostics): void;
+  memoryPressure(level: string): void;
+}
+
+/** Turns what happens inside into the events of the contract. */
+export function createAnnouncer(publish: PublishEvent): Announcer {
+  const told = new Map<string, Map<BookEventType, number>>();
+
+  function tellBooks(operationId: string, type: BookEventType, books: readonly BookSummary[]): void {
+    const counts = told.get(operationId) ?? new Map<BookEventType, number>();
+    told.set(operationId, counts);
+    const before = counts.get(type) ?? 0;
+    counts.set(type, before + books.length);
+    for (const book of books.slice(0, Math.max(0, maxBookEvents - before))) {
+      publish({ event_type: type, operation_id: operationId, book: wireEventBook(book) });
+    }
+  }
+
+  return {
+    operationChanged: (operation, previous) => {
+      if (operation.state === previous) return;
+      const about = aboutOperation(operation);
+      if (operation.kind === "scan" && operation.state === "running") {
+        publish({ event_type: "scan_started", ...about });
+      }
+      if (!isEnded(operation.state)) return;
+      told.delete(operation.id);
+      if (operation.kind === "scan") {
+        publish({
+          event_type: "scan_finished",
+          ...about,
+          summary: operation.summary,
+          error: operation.error,
+        });
+      }
+      if (operation.state === "failed") {
+        publish({ event_type: "operation_failed", ...about, error: operation.error });
+      }
+    },
+    books: (operationId, news) => {
+      tellBooks(operationId, "book_added", news.added);
+      tellBooks(operationId, "book_changed", news.changed);
+      tellBooks(operationId, "book_missing", news.missing);
+      tellBooks(operationId, "needs_review", news.needsReview);
+    },
+    bookChanged: (book) => publish({ event_type: "book_changed", book: wireEventBook(book) }),
+    diagnosticsChanged: ({ worst, checks }) =>
+      publish({
+        event_type: "diagnostics_changed",
+        worst,
+        checks: checks.filter((check) => check.severity !== "ok"),
+      }),
+    memoryPressure: (level) => publish({ event_type: "memory_pressure", level }),
+  };
+}
+
+function aboutOperation(operation: Operation): Readonly<Record<string, unknown>> {
+  const { operation_id, kind, state, scope, scopes } = wireOperation(operation);
+  return { operation_id, kind, state, scope, scopes };
+}

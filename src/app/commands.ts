@@ -1,0 +1,131 @@
+import type { CommandHandlers } from "../bus/commands.ts";
+import { fieldsFromWire, wireBook, wireBookSummary, wireOperation } from "../bus/wire.ts";
+import type { Book, Root } from "../domain/book.ts";
+import type { BookQuery } from "../domain/catalogue.ts";
+import type { Diagnostics } from "../domain/diagnostic.ts";
+import type { Operation, OperationRequest } from "../domain/operation.ts";
+import { AppError } from "../errors.ts";
+import type { QueryAnswer } from "../library/queries.ts";
+import type { Queue } from "../queue/port.ts";
+import type { Catalogue } from "../store/ports.ts";
+import { type RootFolder, resolveFolder, scopeOf } from "./roots.ts";
+
+interface CommandParts {
+  readonly roots: readonly Root[];
+  readonly isOnline: (rootId: string) => boolean;
+  readonly queue: Pick<Queue, "enqueue" | "cancel" | "list">;
+  readonly catalogue: Pick<Catalogue, "book" | "setFields" | "historyOf">;
+  readonly query: (query: BookQuery) => QueryAnswer;
+  readonly findOperation: (id: string) => Operation | null;
+  /** Operations that this transaction has asked for already. */
+  readonly operationsOf: (transaction: string) => readonly Operation[];
+  readonly diagnose: () => Promise<Diagnostics>;
+  readonly reload: () => { readonly applied: readonly string[]; readonly needsRestart: readonly string[] };
+  readonly onBookSet: (book: Book) => void;
+}
+
+/** What each command of the contract does. */
+export function createHandlers(parts: CommandParts): CommandHandlers {
+  const { queue, catalogue } = parts;
+  return {
+    scan: {
+      run: async ({ root, path, force }, { transaction, priority }) => {
+        // After a crash between the queue's record and the command's, the operations are there already.
+        const known = transaction === null ? [] : parts.operationsOf(transaction);
+        const scans = known.filter((operation) => operation.kind === "scan");
+        if (scans.length > 0) return { operationIds: scans.map((operation) => operation.id) };
+        const folders = await foldersToScan(parts, root, path);
+        const operationIds: string[] = [];
+        for (const folder of folders) {
+          const { id } = await queue.enqueue(scanRequest(folder, { force, priority, transaction }));
+          operationIds.push(id);
+        }
+        return { operationIds: [...new Set(operationIds)] };
+      },
+    },
+    query: {
+      run: (input) => {
+        const { text, author, series, narrator, state, sort, limit, offset } = input;
+        const answer = parts.query({ text, author, series, narrator, state, sort, limit, offset });
+        const { total, generation, cached } = answer;
+        return { data: { items: answer.items.map(wireBookSummary), total, generation, cached } };
+      },
+    },
+    book: {
+      run: ({ id }) => {
+        const book = catalogue.book(id);
+        if (book === null) throw noBook(id);
+        return { data: wireBook(book, historyOf(parts, id)) };
+      },
+    },
+    operations: {
+      run: ({ state, limit, offset }) => {
+        const { items, total } = queue.list({ limit, offset, ...(state === undefined ? {} : { state }) });
+        return { data: { items: items.map(wireOperation), total } };
+      },
+    },
+    cancel: {
+      run: async ({ operation_id }) => {
+        const { id, state } = await queue.cancel(operation_id);
+        return { data: { operation_id: id, state } };
+      },
+    },
+    diagnose: {
+      run: async () => {
+        const { worst, checks } = await parts.diagnose();
+        return { data: { worst, checks } };
+      },
+    },
+    set: {
+      run: ({ book: id, fields }) => {
+        const book = catalogue.setFields(id, fieldsFromWire(fields));
+        parts.onBookSet(book);
+        return { data: wireBook(book, historyOf(parts, id)) };
+      },
+    },
+    reload: {
+      run: () => {
+        const { applied, needsRestart } = parts.reload();
+        return { data: { applied: [...applied], needs_restart: [...needsRestart] } };
+      },
+    },
+  };
+}
+
+export function scanRequest(
+  folder: RootFolder,
+  asked: Pick<OperationRequest, "priority" | "transaction"> & { readonly force: boolean },
+): OperationRequest {
+  return {
+    kind: "scan",
+    priority: asked.priority,
+    scopes: [scopeOf(folder)],
+    input: { root_id: folder.root.id, path: folder.path, force: asked.force },
+    transaction: asked.transaction,
+  };
+}
+
+/** All roots, or the one folder that was named. Of all roots those that are away are left out, unless all are. */
+async function foldersToScan(
+  { roots, isOnline }: CommandParts,
+  rootId: string | undefined,
+  path: string | undefined,
+): Promise<readonly RootFolder[]> {
+  if (roots.length === 0) {
+    throw new AppError(
+      "not_found",
+      "No roots are configured: add `roots` to the configuration, or start with --library",
+    );
+  }
+  if (rootId !== undefined || path !== undefined) return [await resolveFolder(roots, rootId, path)];
+  const online = roots.filter((root) => isOnline(root.id));
+  return (online.length === 0 ? roots : online).map((root) => ({ root, path: "" }));
+}
+
+function historyOf({ catalogue, findOperation }: CommandParts, bookId: string): readonly Operation[] {
+  return catalogue.historyOf(bookId).flatMap((id) => findOperation(id) ?? []);
+}
+
+function noBook(id: string): AppError {
+  return new AppError("not_found", `There is no book with the id "${id}"`, { details: { book: id } });
+}

@@ -1,0 +1,50 @@
+import type { Bus } from "../bus/bus.ts";
+import { wireMemory } from "../bus/wire.ts";
+import type { MemoryLevel, Severity } from "../domain/diagnostic.ts";
+import type { QueueSnapshot } from "../domain/queue.ts";
+import { createMemorySampler } from "../health/memory.ts";
+import { startHealthSampler } from "../health/sampler.ts";
+
+interface HeartbeatOptions {
+  readonly bus: Pick<Bus, "publishState" | "status">;
+  readonly queue: { readonly snapshot: () => QueueSnapshot };
+  readonly worstDiagnostic: () => Severity;
+  readonly onMemoryLevel: (level: MemoryLevel) => void;
+}
+
+const healthIntervalMs = 60_000;
+const memoryIntervalMs = 10_000;
+
+/** Publishes `health` and `memory`, now and regularly. Answers with the function that ends it. */
+export function startHeartbeat({ bus, queue, worstDiagnostic, onMemoryLevel }: HeartbeatOptions): () => void {
+  const memory = createMemorySampler();
+  const health = startHealthSampler();
+  let level: MemoryLevel = "normal";
+
+  function sampleMemory(): void {
+    const use = memory.sample();
+    bus.publishState("memory", wireMemory(use));
+    if (use.level !== level) onMemoryLevel(use.level);
+    level = use.level;
+  }
+
+  function sampleHealth(): void {
+    const { uptimeSeconds, eventLoopDelayP99Ms } = health.sample();
+    const { counts } = queue.snapshot();
+    bus.publishState("health", {
+      uptime_seconds: uptimeSeconds,
+      mqtt: bus.status(),
+      event_loop_delay_p99_ms: eventLoopDelayP99Ms,
+      queue: { running: counts.running, waiting: counts.queued + counts.waiting },
+      worst_diagnostic: worstDiagnostic(),
+    });
+  }
+
+  sampleMemory();
+  sampleHealth();
+  const timers = [setInterval(sampleMemory, memoryIntervalMs), setInterval(sampleHealth, healthIntervalMs)];
+  return () => {
+    for (const timer of timers) clearInterval(timer);
+    health.stop();
+  };
+}

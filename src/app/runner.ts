@@ -1,0 +1,245 @@
+import { randomUUID } from "node:crypto";
+import { type Bus, createBus } from "../bus/bus.ts";
+import type { Transport } from "../bus/connection.ts";
+import { systemClock } from "../bus/ports.ts";
+import { commands } from "../bus/topics.ts";
+import { wireLibrary, wireQueue, wireScan } from "../bus/wire.ts";
+import { changedSettings } from "../config/changed.ts";
+import type { ConfigResult } from "../config/load.ts";
+import type { Root } from "../domain/book.ts";
+import type { Diagnostics } from "../domain/diagnostic.ts";
+import { isEnded, type Operation, type OperationState } from "../domain/operation.ts";
+import { toErrorRecord } from "../errors.ts";
+import { rootState } from "../health/diagnostics.ts";
+import { createQueries } from "../library/queries.ts";
+import { createQueue } from "../queue/queue.ts";
+import type { Store } from "../store/open.ts";
+import { version } from "../version.ts";
+import { createAnnouncer } from "./announce.ts";
+import { coalesce } from "./coalesce.ts";
+import { createHandlers, scanRequest } from "./commands.ts";
+import type { Diagnosis } from "./diagnosis.ts";
+import { startHeartbeat } from "./heartbeat.ts";
+import { liveSettings } from "./live-settings.ts";
+import type { Logger } from "./logger.ts";
+import { createRootStates } from "./root-states.ts";
+import { createScanning } from "./scanning.ts";
+
+interface RunnerParts {
+  readonly config: ConfigResult["config"];
+  readonly readConfig: () => ConfigResult;
+  readonly store: Store;
+  readonly diagnosis: Diagnosis;
+  /** What the start-up checks found. */
+  readonly diagnostics: Diagnostics;
+  readonly transport: Transport;
+  readonly bootId: string;
+  readonly log: Logger;
+  /** Told of whatever has to be stopped; it is stopped in reverse. */
+  readonly releases: AsyncDisposableStack;
+}
+
+export interface Runner {
+  readonly bus: Bus;
+  /** Takes over what an earlier run left, goes online and begins to work. */
+  start(): Promise<void>;
+}
+
+/** Running work gets this long to reach a safe point; the bus takes up to 5 s more of the 10 s there are. */
+const stopGraceMs = 4_000;
+/** A burst of commands changes the queue thousands of times, and a picture of it costs time with its length. */
+const queueSpacingMs = 100;
+const librarySpacingMs = 1_000;
+const rootLookIntervalMs = 30_000;
+
+/** Connects scan, queue, catalogue and bus; state goes out whenever one of them changes. */
+export function buildRunner(parts: RunnerParts): Runner {
+  const { config, store, diagnosis, log, releases } = parts;
+  const { catalogue } = store;
+  let live = liveSettings(config);
+  let { diagnostics } = parts;
+
+  const bus = createBus({
+    node: config.node,
+    nodeId: store.nodeId,
+    bootId: parts.bootId,
+    transport: parts.transport,
+    commandStore: store.commands,
+    findOperation: (id) => queue.get(id),
+    extensions: [],
+    clock: systemClock,
+    random: Math.random,
+    newId: randomUUID,
+    log,
+  });
+  const announcer = createAnnouncer(bus.publishEvent);
+  const rootStates = createRootStates({
+    roots: config.roots,
+    catalogue,
+    isThere: (root) => diagnosis.isThere(root),
+    onChange: rootChanged,
+  });
+  const scanning = createScanning({
+    config,
+    live: () => live,
+    store,
+    rootStates,
+    log,
+    onProgress: (progress) => bus.publishState("scan", wireScan(progress)),
+    onBooks: (operationId, news) => {
+      announcer.books(operationId, news);
+      publishLibrary.wish();
+    },
+  });
+  const queue = createQueue({
+    store: store.operations,
+    runs: { scan: scanning.run },
+    concurrency: live.operationConcurrency,
+    now: Date.now,
+    newId: randomUUID,
+    agingMs: config.queue.aging_minutes * 60_000,
+    limit: config.queue.limit,
+  });
+  queue.onChange(operationChanged);
+  const publishQueue = coalesce(queueSpacingMs, () => bus.publishState("queue", wireQueue(queue.snapshot())));
+  const publishLibrary = coalesce(librarySpacingMs, () =>
+    bus.publishState("library", wireLibrary(catalogue.totals())),
+  );
+  bus.handle(
+    createHandlers({
+      roots: config.roots,
+      isOnline: rootStates.isOnline,
+      queue,
+      catalogue,
+      query: createQueries(catalogue, config.cache_size),
+      findOperation: (id) => queue.get(id),
+      operationsOf: (transaction) => store.operations.byTransaction(transaction),
+      diagnose,
+      reload,
+      onBookSet: (book) => {
+        announcer.bookChanged(book);
+        publishLibrary.wish();
+      },
+    }),
+  );
+
+  function operationChanged(operation: Operation, previous: OperationState | null): void {
+    publishQueue.wish();
+    announcer.operationChanged(operation, previous);
+    if (operation.state === previous || !isEnded(operation.state)) return;
+    if (operation.kind === "scan") publishLibrary.wish();
+    if (operation.state === "failed") log.error(`${operation.kind} failed: ${operation.error?.message}`);
+    bus.operationEnded(operation);
+  }
+
+  function rootChanged(root: Root, isOnline: boolean): void {
+    if (isOnline) log.info(`root ${root.id} is back (${root.path})`);
+    else log.warn(`root ${root.id} cannot be read, so its books are offline (${root.path})`);
+    publishInfo();
+    publishLibrary.wish();
+    void diagnose();
+    if (isOnline) void requestScan(root);
+  }
+
+  function publishInfo(): void {
+    bus.publishState("info", {
+      schema: "1",
+      version,
+      node: config.node,
+      node_id: store.nodeId,
+      plugins: [],
+      roots: config.roots.map(({ id, kind }) => ({
+        id,
+        kind,
+        state: rootStates.isOnline(id) ? "online" : "offline",
+      })),
+      capabilities: Object.keys(commands),
+    });
+  }
+
+  function publishSettings(): void {
+    bus.publishState("settings", {
+      scan_concurrency: live.scanConcurrency,
+      operation_concurrency: live.operationConcurrency,
+      organize_strategy: live.organizeStrategy,
+      log_level: live.logLevel,
+    });
+  }
+
+  /** Runs the checks again, and says where their outcome is another. */
+  async function diagnose(): Promise<Diagnostics> {
+    const before = severitiesOf(diagnostics);
+    diagnostics = await diagnosis.run();
+    const { worst, checks } = diagnostics;
+    bus.publishState("diagnostics", { worst, checks });
+    if (severitiesOf(diagnostics) !== before) announcer.diagnosticsChanged(diagnostics);
+    for (const { id } of config.roots) rootStates.set(id, rootState(diagnostics, id).isOnline);
+    return diagnostics;
+  }
+
+  function reload(): ReturnType<typeof changedSettings> {
+    const next = parts.readConfig().config;
+    // Against what the process started with: what needs a restart goes on needing it.
+    const changed = changedSettings(config, next);
+    live = liveSettings(next);
+    log.setLevel(live.logLevel);
+    queue.setConcurrency(live.operationConcurrency);
+    scanning.applySettings();
+    publishSettings();
+    return changed;
+  }
+
+  async function requestScan(root: Root): Promise<void> {
+    const asked = { force: false, priority: "normal", transaction: null } as const;
+    try {
+      await queue.enqueue(scanRequest({ root, path: "" }, asked));
+    } catch (error) {
+      log.warn(`root ${root.id} is not scanned: ${toErrorRecord(error).message}`);
+    }
+  }
+
+  async function start(): Promise<void> {
+    for (const { check, severity, message, remedy } of diagnostics.checks) {
+      if (severity !== "ok") log.warn(`${check}: ${message}${remedy === null ? "" : `; ${remedy}`}`);
+    }
+    for (const { id } of config.roots) rootStates.set(id, rootState(diagnostics, id).isOnline);
+    releases.defer(() => scanning.close());
+    const left = await queue.recover();
+    publishInfo();
+    publishSettings();
+    scanning.publishIdle();
+    bus.publishState("diagnostics", { worst: diagnostics.worst, checks: diagnostics.checks });
+    publishQueue.wish();
+    publishLibrary.wish();
+    releases.defer(
+      startHeartbeat({
+        bus,
+        queue,
+        worstDiagnostic: () => diagnostics.worst,
+        onMemoryLevel: announcer.memoryPressure,
+      }),
+    );
+    releases.defer(() => bus.stop());
+    releases.defer(() => {
+      publishQueue.stop();
+      publishLibrary.stop();
+    });
+    await bus.start();
+    queue.start();
+    releases.defer(() => queue.stop({ graceMs: stopGraceMs }));
+    const looking = setInterval(() => void rootStates.look(), rootLookIntervalMs);
+    releases.defer(() => clearInterval(looking));
+    if (!live.scanOnStartup) return;
+    const goesOn = new Set(left.map((operation) => operation.scopes[0]));
+    for (const root of config.roots) {
+      if (rootStates.isOnline(root.id) && !goesOn.has(`${root.id}:/`)) await requestScan(root);
+    }
+  }
+
+  return { bus, start };
+}
+
+/** What makes two outcomes differ: a new message about the same state is no news. */
+function severitiesOf({ checks }: Diagnostics): string {
+  return checks.map(({ check, severity }) => `${check} ${severity}`).join("\n");
+}

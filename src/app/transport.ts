@@ -1,0 +1,53 @@
+import { readFile } from "node:fs/promises";
+import { createEmbeddedBroker } from "../bus/broker.ts";
+import { clientIdOf } from "../bus/bus.ts";
+import type { Transport } from "../bus/connection.ts";
+import type { BusLog } from "../bus/ports.ts";
+import type { Config } from "../config/schema.ts";
+import { AppError } from "../errors.ts";
+import { withoutLogin } from "./diagnosis.ts";
+
+export interface OpenTransport {
+  readonly transport: Transport;
+  /** Of the broker, without credentials. */
+  readonly url: string;
+  readonly close: () => Promise<void>;
+}
+
+interface TransportOptions {
+  readonly config: Config;
+  readonly base: string;
+  readonly nodeId: string;
+  readonly log: BusLog;
+}
+
+/** The way to the configured broker, or one of our own where none is configured. Throws `config_invalid`. */
+export async function openTransport({ config, base, nodeId, log }: TransportOptions): Promise<OpenTransport> {
+  const { url, username, password, ca, embedded } = config.mqtt;
+  if (url !== null) {
+    const authority = ca === null ? null : await readAuthority(ca);
+    const transport = { kind: "url", url, username, password, ca: authority } as const;
+    return { transport, url: withoutLogin(url), close: async () => {} };
+  }
+  const broker = await createEmbeddedBroker({
+    host: embedded.host,
+    port: embedded.port,
+    users: embedded.users,
+    tls: embedded.tls,
+    allowPlaintext: embedded.allow_plaintext,
+    base,
+    hubs: { publish: [], read: [] },
+    runnerClientId: clientIdOf(nodeId),
+    log,
+  });
+  return { transport: { kind: "stream", open: broker.open }, url: broker.url, close: broker.close };
+}
+
+async function readAuthority(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new AppError("config_invalid", `mqtt.ca: ${file} cannot be read: ${reason}`, { cause: error });
+  }
+}

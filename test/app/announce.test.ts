@@ -1,0 +1,94 @@
+import { expect, test } from "vitest";
+import { createAnnouncer } from "../../src/app/announce.ts";
+import type { BookSummary } from "../../src/domain/book.ts";
+import type { Operation } from "../../src/domain/operation.ts";
+
+function announcing() {
+  const events: Readonly<Record<string, unknown>>[] = [];
+  return { events, announcer: createAnnouncer((event) => events.push(event)) };
+}
+
+function book(number: number): BookSummary {
+  return {
+    id: `b${number}`,
+    rootId: "books",
+    path: `A/${number}`,
+    state: "present",
+    title: `T${number}`,
+    subtitle: null,
+    authors: ["A"],
+    narrators: [],
+    series: [],
+    year: null,
+    publisher: null,
+    language: null,
+    asin: null,
+    isbn: null,
+    durationSeconds: 1,
+    sizeBytes: 1,
+    format: "mp3",
+    trackCount: 1,
+    chapterCount: 1,
+    hasCover: false,
+    addedAt: "2026-01-01T00:00:00.000Z",
+    changedAt: "2026-01-01T00:00:00.000Z",
+  };
+}
+
+const scan: Operation = {
+  id: "o1",
+  kind: "scan",
+  state: "running",
+  priority: "normal",
+  scopes: ["books:/"],
+  input: {},
+  transaction: null,
+  percent: null,
+  attempts: 1,
+  createdAt: "2026-01-01T00:00:00.000Z",
+  startedAt: "2026-01-01T00:00:00.000Z",
+  finishedAt: null,
+  error: null,
+  summary: null,
+};
+
+test("tells of a book with the keys of the contract", () => {
+  const { events, announcer } = announcing();
+  announcer.books("o1", { added: [book(1)], changed: [], missing: [], needsReview: [] });
+  expect(events).toEqual([
+    {
+      event_type: "book_added",
+      operation_id: "o1",
+      book: { id: "b1", title: "T1", authors: ["A"], root_id: "books", path: "A/1" },
+    },
+  ]);
+});
+
+test("stops at 200 events of a kind per operation, over all its commits", () => {
+  const { events, announcer } = announcing();
+  const books = Array.from({ length: 150 }, (_, number) => book(number));
+  const none = { changed: [], missing: [], needsReview: [] };
+  announcer.books("o1", { added: books, ...none });
+  announcer.books("o1", { added: books, ...none });
+  announcer.books("o1", { added: [], ...none, missing: [book(1)] });
+  announcer.books("o2", { added: [book(1)], ...none });
+  expect(events.map((event) => event["event_type"])).toEqual([
+    ...Array(200).fill("book_added"),
+    "book_missing",
+    "book_added",
+  ]);
+});
+
+test("tells that a scan started and how it ended, once each", () => {
+  const { events, announcer } = announcing();
+  announcer.operationChanged(scan, "queued");
+  announcer.operationChanged({ ...scan, percent: 50 }, "running");
+  const error = { code: "internal", message: "the disk is gone", retryable: true, details: null } as const;
+  announcer.operationChanged({ ...scan, state: "failed", error }, "running");
+  expect(events.map((event) => event["event_type"])).toEqual([
+    "scan_started",
+    "scan_finished",
+    "operation_failed",
+  ]);
+  expect(events[2]).toMatchObject({ operation_id: "o1", kind: "scan", error });
+});
