@@ -246,6 +246,7 @@ export function createReadAhead(options: AheadOptions): ReadAhead {
         if (head.isGivenOut) taken.push(walked(head));
         head = head.next;
       }
+      if (taken.length === 0 && head === null) return null;
       pump();
       return taken;
     },

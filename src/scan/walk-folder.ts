@@ -100,7 +100,13 @@ async function followLink(
         listing.linkedFiles.push({ name, sizeBytes: stats.size, mtimeMs: stats.mtimeMs });
       }
     } else if (stats.isDirectory()) {
-      followFolderLink(path, place, name, await rules.disk.realpath(absolute), listing);
+      const crossed = crossLink(path, place, await rules.disk.realpath(absolute));
+      if ("code" in crossed) {
+        listing.problems.push(crossed);
+      } else {
+        listing.folders.push(name);
+        listing.linkedFolders.set(name, crossed);
+      }
     } else {
       listing.problems.push(notAFile(path));
     }
@@ -111,20 +117,23 @@ async function followLink(
   }
 }
 
-function followFolderLink(path: string, place: Place, name: string, target: string, listing: Listing): void {
+/**
+ * Where a link to a folder leads, or why it is not followed: what it leads to is walked anyway, or would be
+ * walked for ever.
+ */
+export function crossLink(path: string, place: Place, target: string): Place | ScanProblem {
   if (leadsBack(target, place)) {
-    const message = `The link leads back to ${target}, which it lies in`;
-    listing.problems.push({ path, code: "loop", message });
-  } else if (place.areas.some((area) => isWithin(target, area))) {
-    const message = `The link leads to ${target}, which is walked anyway: its books are found there`;
-    listing.problems.push({ path, code: "duplicate_link", message });
-  } else if (place.crossings.length >= linkDepthLimit) {
-    const message = `More than ${linkDepthLimit} links lead here one after another; it was not followed`;
-    listing.problems.push({ path, code: "loop", message });
-  } else {
-    listing.folders.push(name);
-    listing.linkedFolders.set(name, placeBehindLink(place, target));
+    return { path, code: "loop", message: `The link leads back to ${target}, which it lies in` };
   }
+  if (place.areas.some((area) => isWithin(target, area))) {
+    const message = `The link leads to ${target}, which is walked anyway: its books are found there`;
+    return { path, code: "duplicate_link", message };
+  }
+  if (place.crossings.length >= linkDepthLimit) {
+    const message = `More than ${linkDepthLimit} links lead here one after another; it was not followed`;
+    return { path, code: "loop", message };
+  }
+  return placeBehindLink(place, target);
 }
 
 function isOfInterest(name: string): boolean {

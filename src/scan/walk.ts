@@ -2,9 +2,10 @@ import type { ScanProblem } from "../domain/scan.ts";
 import { ignoreMarker } from "./file-kinds.ts";
 import { createReadAhead, type WalkedFolder } from "./walk-ahead.ts";
 import { type Disk, realDisk } from "./walk-disk.ts";
+import { crossLink } from "./walk-folder.ts";
 import { createIsLeftOut, type IsLeftOut } from "./walk-ignore.ts";
 import { readMountPoints } from "./walk-mounts.ts";
-import { isWithin, joinPath, type Place, placeBehindLink } from "./walk-place.ts";
+import { joinPath, type Place, placeBelow } from "./walk-place.ts";
 import { diskLost, folderProblem, hidesContent, isDiskLost, rootUnavailable } from "./walk-problems.ts";
 
 export interface WalkOptions {
@@ -89,26 +90,23 @@ async function findStart(
   const realRoot = await disk.realpath(rootPath).catch((error: unknown) => {
     throw rootUnavailable(rootPath, "cannot be found", error);
   });
-  const place = { realPath: realRoot, crossings: [], areas: [realRoot] };
-  if (startPath === "") return place;
-  let above = "";
-  for (const name of startPath.split("/")) {
-    if (isLeftOut(above, name) || (await exists(disk, joinPath(joinPath(realRoot, above), ignoreMarker)))) {
-      return null;
+  let place: Place = { realPath: realRoot, crossings: [], areas: [realRoot] };
+  let path = "";
+  for (const name of startPath === "" ? [] : startPath.split("/")) {
+    if (isLeftOut(path, name) || (await exists(disk, joinPath(place.realPath, ignoreMarker)))) return null;
+    path = joinPath(path, name);
+    const below = placeBelow(place, name);
+    try {
+      const realPath = await disk.realpath(below.realPath);
+      const reached = realPath === below.realPath ? below : crossLink(path, place, realPath);
+      if ("code" in reached) return stopped({ ...reached, path: startPath });
+      place = reached;
+    } catch (error) {
+      if (isDiskLost(error)) throw diskLost(below.realPath, error);
+      return stopped(folderProblem(startPath, error));
     }
-    above = joinPath(above, name);
   }
-  const expected = joinPath(realRoot, startPath);
-  try {
-    const realPath = await disk.realpath(expected);
-    if (realPath === expected) return { ...place, realPath };
-    if (!isWithin(realPath, realRoot)) return placeBehindLink(place, realPath);
-    const message = `It leads to ${realPath} in the same root: its books are found there`;
-    return stopped({ path: startPath, code: "duplicate_link", message }, []);
-  } catch (error) {
-    if (isDiskLost(error)) throw diskLost(expected, error);
-    return stopped(folderProblem(startPath, error), [startPath]);
-  }
+  return place;
 }
 
 async function exists(disk: Disk, absolute: string): Promise<boolean> {
@@ -118,16 +116,17 @@ async function exists(disk: Disk, absolute: string): Promise<boolean> {
   );
 }
 
-function stopped(problem: ScanProblem, hidden: readonly string[]): WalkedFolder {
-  const hides = hidesContent(problem.code);
-  const path = problem.path;
+/** The start as the only folder of the walk. */
+function stopped(problem: ScanProblem): WalkedFolder {
+  const { path } = problem;
+  const isHidden = hidesContent(problem.code);
   return {
     path,
     files: [],
     folders: [],
     problems: [problem],
-    hidden: hides ? hidden : [],
-    isComplete: !hides,
+    hidden: isHidden ? [path] : [],
+    isComplete: !isHidden,
   };
 }
 
