@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { type EventEmitter, once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer, isIP, type Server, type Socket } from "node:net";
 import { type Duplex, duplexPair } from "node:stream";
@@ -239,7 +239,8 @@ function guard(aedes: Aedes, options: EmbeddedBrokerOptions, runnerStreams: Weak
   };
 
   // Without a listener an error inside the broker would end the process.
-  aedes.on("error", (error: Error) => log.error(`The embedded broker: ${error.message}`));
+  const errors: EventEmitter = aedes;
+  errors.on("error", (error: Error) => log.error(`The embedded broker: ${error.message}`));
   aedes.on("clientError", (client, error) =>
     log.debug(`A client of the embedded broker (${quoted(client.id)}): ${error.message}`),
   );

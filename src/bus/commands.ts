@@ -3,11 +3,12 @@ import { AppError, toErrorRecord } from "../errors.ts";
 import type { CommandRecord, CommandStore } from "../store/ports.ts";
 import { AnswerCache } from "./answer-cache.ts";
 import { type Answer, acceptedAnswer, errorAnswer, okAnswer, type SumUp } from "./answers.ts";
+import { answersOf, completeRecord, openCommandOf, recordOf } from "./command-record.ts";
 import type { IncomingMessage } from "./connection.ts";
 import { type OpenCommand, OpenCommands } from "./open-commands.ts";
 import type { OutgoingMessage } from "./outbox.ts";
 import type { BusLog, Clock } from "./ports.ts";
-import { type ReplyTo, replyProblem } from "./reply-topic.ts";
+import { type ReplyTo, replyTosOf } from "./reply-topic.ts";
 import { type GoodRequest, readRequest } from "./request.ts";
 import { TaskQueue } from "./task-queue.ts";
 import {
@@ -156,7 +157,7 @@ export class Commands {
       return;
     }
     const request = readRequest(name, message.payload);
-    const replyTo = this.#replyTo(message);
+    const replyTo = this.#replyTosOf(name, message);
     if (!request.ok) {
       this.#send(errorAnswer({ command: name, transaction: request.transaction }, request.error), replyTo);
       return;
@@ -178,7 +179,7 @@ export class Commands {
   #turnAway(name: string, message: IncomingMessage, why: string): void {
     const { transaction } = readRequest(name, message.payload);
     const error = new AppError("busy", why, { retryable: true });
-    this.#send(errorAnswer({ command: name, transaction }, error), this.#replyTo(message));
+    this.#send(errorAnswer({ command: name, transaction }, error), this.#replyTosOf(name, message));
   }
 
   #answerAgain(command: CommandName, transaction: string, replyTo: readonly ReplyTo[]): boolean {
@@ -229,7 +230,7 @@ export class Commands {
     const isWorthRepeating = answer.error?.retryable === true;
     if (transaction !== null && !isWorthRepeating) {
       if (commands[command].manner === "reads") this.#cacheAnswer(command, transaction, answer);
-      else await this.#keep(this.#record(command, transaction, [], [answer], replyTo));
+      else await this.#keep(this.#record(request, answer, [], replyTo));
     }
     this.#send(answer, replyTo);
   }
@@ -239,11 +240,9 @@ export class Commands {
     operationIds: readonly string[],
     replyTo: readonly ReplyTo[],
   ): Promise<void> {
-    const { command, transaction } = request;
     const answer = acceptedAnswer(request, operationIds);
-    // Without a transaction a second answer is owed too: the record's key is one that no client can send.
-    const key = transaction ?? `~${this.#options.newId()}`;
-    const record = this.#record(command, key, operationIds, [answer], replyTo);
+    const record = this.#record(request, answer, operationIds, replyTo);
+    const { transaction } = request;
     const open: OpenCommand = { record, transaction, replyTos: [...replyTo], answers: [], ended: new Map() };
     // Watched before the record is durable: the operation may end meanwhile.
     this.#open.add(open);
@@ -254,11 +253,7 @@ export class Commands {
   }
 
   #resume(record: CommandRecord): void {
-    const transaction = record.transaction.startsWith("~") ? null : record.transaction;
-    const correlationData =
-      record.correlationData === null ? null : Buffer.from(record.correlationData, "base64");
-    const replyTos = record.responseTopic === null ? [] : [{ topic: record.responseTopic, correlationData }];
-    const open = { record, transaction, replyTos, answers: answersOf(record), ended: new Map() };
+    const open = openCommandOf(record);
     this.#open.add(open);
     this.#queue.add(async () => this.#open.check(open));
   }
@@ -270,7 +265,7 @@ export class Commands {
         this.#open.forget(open);
         return;
       }
-      const kept = this.#keep(closed(open)).then(() => {
+      const kept = this.#keep(completeRecord(open)).then(() => {
         this.#open.forget(open);
         this.#beingKept.delete(kept);
       });
@@ -279,22 +274,14 @@ export class Commands {
   }
 
   #record(
-    command: CommandName,
-    transaction: string,
+    { command, transaction }: GoodRequest,
+    answer: Answer,
     operationIds: readonly string[],
-    answers: readonly Answer[],
-    [replyTo]: readonly ReplyTo[],
+    replyTos: readonly ReplyTo[],
   ): CommandRecord {
-    return {
-      command,
-      transaction,
-      operationIds,
-      responseTopic: replyTo?.topic ?? null,
-      correlationData: replyTo?.correlationData?.toString("base64") ?? null,
-      answers: answers.map((answer) => ({ ...answer })),
-      complete: operationIds.length === 0,
-      createdAt: new Date(this.#options.clock.now()).toISOString(),
-    };
+    const { clock, newId } = this.#options;
+    const at = new Date(clock.now());
+    return recordOf({ command, transaction, answer, operationIds, replyTos, at, newId });
   }
 
   /** A store that cannot write must not swallow an answer: the record is then kept in memory alone. */
@@ -313,14 +300,8 @@ export class Commands {
     this.#cache.put(`${command} ${transaction}`, answer, Buffer.byteLength(JSON.stringify(answer)));
   }
 
-  #replyTo({ topic, responseTopic, correlationData }: IncomingMessage): readonly ReplyTo[] {
-    if (responseTopic === null) return [];
-    if (responseTopic === `${this.#options.base}/response/${topic.slice(topic.lastIndexOf("/") + 1)}`)
-      return [];
-    const problem = replyProblem(responseTopic, correlationData);
-    if (problem === null) return [{ topic: responseTopic, correlationData }];
-    this.#options.log.warn(`A command on ${topic} is not answered on its response topic: ${problem}`);
-    return [];
+  #replyTosOf(name: string, message: IncomingMessage): readonly ReplyTo[] {
+    return replyTosOf(message, `${this.#options.base}/response/${name}`, this.#options.log);
   }
 
   #send(answer: Answer, replyTos: readonly ReplyTo[], settled?: (delivered: boolean) => void): void {
@@ -328,22 +309,8 @@ export class Commands {
     const { base, send } = this.#options;
     send({ topic: `${base}/response/${answer.command}`, payload, qos: 1, retain: false }, settled);
     for (const { topic, correlationData } of replyTos) {
-      send({
-        topic,
-        payload,
-        qos: 1,
-        retain: false,
-        ...(correlationData === null ? {} : { correlationData }),
-      });
+      const correlation = correlationData === null ? {} : { correlationData };
+      send({ topic, payload, qos: 1, retain: false, ...correlation });
     }
   }
-}
-
-function closed(open: OpenCommand): CommandRecord {
-  return { ...open.record, answers: open.answers.map((answer) => ({ ...answer })), complete: true };
-}
-
-/** What the store keeps as plain objects is what `#record` put there. */
-function answersOf(record: CommandRecord): readonly Answer[] {
-  return record.answers as unknown as readonly Answer[];
 }

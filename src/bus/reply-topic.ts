@@ -1,3 +1,5 @@
+import type { IncomingMessage } from "./connection.ts";
+import type { BusLog } from "./ports.ts";
 import { isCommandName, ownLevels } from "./topics.ts";
 
 const longestTopicBytes = 512;
@@ -9,11 +11,21 @@ export interface ReplyTo {
   readonly correlationData: Buffer | null;
 }
 
+/** Where the answer to a command goes beside the usual topic: nowhere, or to its Response Topic. */
+export function replyTosOf(command: IncomingMessage, usualTopic: string, log: BusLog): readonly ReplyTo[] {
+  const { topic, responseTopic, correlationData } = command;
+  if (responseTopic === null || responseTopic === usualTopic) return [];
+  const problem = replyProblem(responseTopic, correlationData);
+  if (problem === null) return [{ topic: responseTopic, correlationData }];
+  log.warn(`A command on ${topic} is not answered on its response topic: ${problem}`);
+  return [];
+}
+
 /**
  * Why a Response Topic is not answered on, or null where it is. The runner may publish more than whoever
  * asks: it must not be talked into saying something on a topic that means something, of this node or another.
  */
-export function replyProblem(topic: string, correlationData: Buffer | null): string | null {
+function replyProblem(topic: string, correlationData: Buffer | null): string | null {
   const [prefix, node, level, last] = topic.split("/");
   if (prefix !== "tomekeeper" || node === undefined) return "it is not below tomekeeper/";
   if (Buffer.byteLength(topic) > longestTopicBytes) return `it is longer than ${longestTopicBytes} bytes`;

@@ -234,7 +234,10 @@ export function makeBus(cleanup: Cleanup, setup: BusSetup): Bus {
   return bus;
 }
 
-export function external(url: string, credentials: { username?: string; password?: string } = {}): Transport {
+export function external(
+  url: string,
+  credentials: { username?: string; password?: string } = {},
+): Transport & { readonly kind: "url" } {
   return {
     kind: "url",
     url,
