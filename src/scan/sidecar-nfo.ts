@@ -99,16 +99,35 @@ function entriesOfText(text: string): Entries {
         "description",
         lines
           .slice(i + 1, end)
-          .filter((one) => !underline.test(one))
+          .filter((one) => !isLine(one, underline))
           .join("\n"),
       );
       i = end - 1;
       continue;
     }
-    const [, key = "", value = ""] = line.length > maxLineLength ? [] : (keyAndValue.exec(line) ?? []);
-    add(entries, key, value);
+    const [, key = "", value = ""] = keyLineOf(line) ?? [];
+    const end = isDescription(key) ? endOfParagraph(lines, i + 1) : i + 1;
+    add(entries, key, [value, ...lines.slice(i + 1, end)].join("\n"));
+    i = end - 1;
   }
   return entries;
+}
+
+function keyLineOf(line: string): RegExpExecArray | null {
+  return line.length > maxLineLength ? null : keyAndValue.exec(line);
+}
+
+function isDescription(key: string): boolean {
+  return descriptionHeading.test(key);
+}
+
+/** A description goes on over the lines behind its key, to an empty one or the next key. */
+function endOfParagraph(lines: readonly string[], from: number): number {
+  for (let i = from; i < lines.length; i++) {
+    const line = lines[i] ?? "";
+    if (line.trim() === "" || keyLineOf(line) !== null) return i;
+  }
+  return lines.length;
 }
 
 /** A section ends where the next heading, a line above an underline, begins. */

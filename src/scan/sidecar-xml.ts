@@ -33,12 +33,23 @@ export function parseXml(text: string): XmlElement {
     ignorePiTags: true,
     maxNestedTags: maxDepth,
   });
-  const nodes: unknown = parser.parse(text);
-  const [root] = Array.isArray(nodes) ? nodes.map(toElement).filter((node) => node !== null) : [];
+  const [root] = parseNodes(parser, text)
+    .map(toElement)
+    .filter((node) => node !== null);
   if (root === undefined) throw new Error("it holds no XML element");
-  const isClosed = new RegExp(`</(?:[\\w.-]+:)?${escapeRegExp(root.name)}\\s*>|/>\\s*$`).test(text);
-  if (!isClosed) throw new Error(`it is cut off: </${root.name}> is missing`);
+  const isClosed = new RegExp(`</(?:[\\w.-]+:)?${escapeRegExp(root.name)}\\s*>`).test(text);
+  if (!isClosed && root.children.length > 0) throw new Error(`it is cut off: </${root.name}> is missing`);
   return root;
+}
+
+function parseNodes(parser: XMLParser, text: string): readonly unknown[] {
+  try {
+    const nodes: unknown = parser.parse(text);
+    return Array.isArray(nodes) ? nodes : [];
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`it is no well-formed XML (${why})`, { cause: error });
+  }
 }
 
 /** The first child of that name, in any case. */
