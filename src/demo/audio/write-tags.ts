@@ -55,6 +55,7 @@ function saved(name: string, bytes: Buffer, content: TagContent): Buffer {
   if (content.picture !== null) {
     file.tag.pictures = [Picture.fromData(ByteVector.fromByteArray(content.picture))];
   }
+  if (tag instanceof XiphComment) avoidWholeSegments(name, tag);
   file.save();
   file.dispose();
   return memory.bytes;
@@ -127,6 +128,13 @@ function writeXiph(comment: XiphComment, { tags, chapters }: TagContent): void {
     comment.setFieldAsStrings(field, new Date(chapter.startMs).toISOString().slice(11, 23));
     comment.setFieldAsStrings(`${field}NAME`, chapter.title);
   }
+}
+
+/** node-taglib-sharp forgets the empty segment that must end an Ogg packet of a multiple of 255 bytes. */
+function avoidWholeSegments(name: string, comment: XiphComment): void {
+  const identifier = name.endsWith(".opus") ? "OpusTags" : "?vorbis";
+  const packetBytes = identifier.length + comment.render(true).length;
+  if (packetBytes % 255 === 0) comment.setFieldAsStrings("ENCODER", "tomekeeper");
 }
 
 function writeAsf(tag: AsfTag, tags: AudioTags): void {
