@@ -12,7 +12,7 @@ import {
 import { checkClock, checkInotify, checkRuntime } from "./machine.ts";
 
 /** Something about a store that its opening found. */
-export interface StoreFinding {
+interface StoreFinding {
   readonly store: string;
   readonly severity: "warn" | "fatal";
   readonly message: string;

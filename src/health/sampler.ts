@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 
-export interface HealthSample {
+interface HealthSample {
   /** Seconds since the process started. */
   readonly uptimeSeconds: number;
   /** Of the time since the sample before; how late timers were, in milliseconds. */

@@ -10,7 +10,7 @@ import type { Operation } from "../../src/domain/operation.ts";
 import { writeRunnerFile } from "../../src/runner-file.ts";
 import { type Cleanup, makeBus, startBroker } from "../bus/harness.ts";
 
-export interface Outcome {
+interface Outcome {
   readonly exitCode: number;
   readonly out: string;
   readonly err: string;
