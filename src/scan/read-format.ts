@@ -3,6 +3,7 @@ import {
   AiffFile,
   ApeTag,
   AsfFile,
+  FileAccessMode,
   FlacFile,
   Id3v1Tag,
   Id3v2Tag,
@@ -134,6 +135,8 @@ function readMpegAudio(window: FileWindow, fields: TagFields): FormatReading | n
   const end = file.mediaEndPosition;
   const start = findMpegAudio(window, file.mediaStartPosition, end);
   if (start === null) return null;
+  // The library closes the file after its tags, and does not seek in a closed one.
+  file.mode = FileAccessMode.Read;
   const header = MpegAudioHeader.fromFile(file, start, start + 4, end - start);
   return { ...readSandwich(file, fields), durationSeconds: (header?.durationMilliseconds ?? 0) / 1000 };
 }
