@@ -18,7 +18,9 @@ export interface DemoFlags {
 }
 
 /** `tomekeeper demo`: a runner at work on a small library of its own, in a temporary folder that goes again. */
-export async function demo(flags: DemoFlags, line: CommandLine): Promise<number> {
+export async function demo(flags: DemoFlags, commandLine: CommandLine): Promise<number> {
+  // Lines longer than that are no easier to read, in a file neither.
+  const line = { ...commandLine, columns: Math.min(commandLine.columns, 120) };
   const releases = new AsyncDisposableStack();
   try {
     const dir = await mkdtemp(path.join(os.tmpdir(), "tomekeeper-demo-"));
@@ -89,17 +91,32 @@ function heading(line: CommandLine, text: string): void {
   line.out(`\n${styled(line, ["bold", "blue"], text)}\n`);
 }
 
-function layoutText(library: DemoLibrary, line: CommandLine): string {
+function layoutText({ folders }: DemoLibrary, line: CommandLine): string {
   const columns: readonly Column[] = [
-    { title: "Folder", least: 30 },
+    { title: "Folder", least: 34 },
     { title: "Files", least: 6, expendable: 1 },
     { title: "What it shows", least: 24, style: () => "dim" },
   ];
-  const rows = library.folders.map(({ root, path: folder, audio, shows }) => {
-    const formats = new Set(audio.map((name) => path.extname(name).slice(1)));
-    return [`${root}/${folder}`, `${audio.length} ${[...formats].join(", ")}`, shows];
-  });
+  const rows = (["audiobooks", "inbox"] as const).flatMap((root) => [
+    [`${root}/`],
+    ...layoutRows(folders.filter((folder) => folder.root === root)),
+  ]);
   return `${tableText(line, columns, rows)}\n`;
+}
+
+/** What lies more than two folders deep stands below a line for the folders above it. */
+function layoutRows(folders: DemoLibrary["folders"]): readonly (readonly string[])[] {
+  let above = "";
+  return folders.flatMap(({ path: folder, audio, shows }) => {
+    const isDeep = folder.split("/").length > 2;
+    const parent = isDeep ? path.posix.dirname(folder) : "";
+    const isNew = isDeep && parent !== above;
+    above = parent;
+    const name = folder === "" ? audio.join(", ") : `${isDeep ? path.posix.basename(folder) : folder}/`;
+    const formats = new Set(audio.map((file) => path.extname(file).slice(1)));
+    const row = [`${isDeep ? "    " : "  "}${name}`, `${audio.length} ${[...formats].join(", ")}`, shows];
+    return isNew ? [[`  ${parent}/`], row] : [row];
+  });
 }
 
 type FoundBook = CommandData<"query">["items"][number];

@@ -237,16 +237,20 @@ export const libraryPlan: readonly PlannedFolder[] = [
   },
   {
     root: "inbox",
-    path: "Robert Louis Stevenson - Treasure Island (1883) [64kbps MP3]",
+    path: "R. L. Stevenson - Treasure Island (1883) [64kbps MP3]",
     shows: "a download, as it lands in the inbox",
     audio: tracks(3, "mp3", 200, { narrator: "Noor Haddad" }),
   },
   {
     root: "inbox",
-    path: "Jules Verne - Around the World in Eighty Days read by Bo Lindqvist",
+    path: "Jules Verne - Michael Strogoff read by Bo Lindqvist",
     shows: "read by …",
     audio: [
-      { name: "eighty days.m4b", tags: {}, ...chapters(26_000, ["London", "Suez", "Bombay", "Reform Club"]) },
+      {
+        name: "strogoff.m4b",
+        tags: {},
+        ...chapters(26_000, ["A Fete at the New Palace", "The Tartars", "Irkutsk"]),
+      },
     ],
   },
 ];
