@@ -32,12 +32,12 @@ export function createHandlers(parts: CommandParts): CommandHandlers {
       run: async ({ root, path, force }, { transaction, priority }) => {
         // After a crash between the queue's record and the command's, the operations are there already.
         const known = transaction === null ? [] : parts.operationsOf(transaction);
-        const scans = known.filter((operation) => operation.kind === "scan");
-        if (scans.length > 0) return { operationIds: scans.map((operation) => operation.id) };
-        const folders = await foldersToScan(parts, root, path);
         const operationIds: string[] = [];
-        for (const folder of folders) {
-          const { id } = await queue.enqueue(scanRequest(folder, { force, priority, transaction }));
+        for (const folder of await foldersToScan(parts, root, path)) {
+          const scope = scopeOf(folder);
+          const earlier = known.find(({ kind, scopes }) => kind === "scan" && scopes[0] === scope);
+          const { id } =
+            earlier ?? (await queue.enqueue(scanRequest(folder, { force, priority, transaction })));
           operationIds.push(id);
         }
         return { operationIds: [...new Set(operationIds)] };

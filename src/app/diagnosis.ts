@@ -30,7 +30,7 @@ export function createDiagnosis(
       runDiagnostics({
         roots: config.roots,
         knownBooks: Object.fromEntries(config.roots.map(({ id }) => [id, booksIn(id)])),
-        watchedFolders: isReadable() ? store.catalogue.folderCount() : 0,
+        watchedFolders: isReadable() ? store.catalogue.unitCount() : 0,
         dataDir: config.data_dir,
         lockProblem: null,
         storeFindings: store.issues,

@@ -40,14 +40,15 @@ const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX books_by_unit ON books (root_id, unit_path);
   CREATE INDEX books_by_fingerprint ON books (fingerprint_key);
+  CREATE INDEX books_not_present ON books (state) WHERE state <> 0;
   CREATE INDEX books_by_missing ON books (missing_by) WHERE missing_by IS NOT NULL;
   -- One per order of a query, ties in the order of adding. With the state and the root in them a page is found
   -- without touching the table.
-  CREATE INDEX books_by_title ON books (title_key, state, root_id);
-  CREATE INDEX books_by_author ON books (author_key, title_key, state, root_id);
-  CREATE INDEX books_by_series ON books (series_key, position_key, title_key, state, root_id);
-  CREATE INDEX books_by_added ON books (added_at, title_key, state, root_id);
-  CREATE INDEX books_by_duration ON books (duration_ms, title_key, state, root_id);
+  CREATE INDEX books_by_title ON books (title_key, number, state, root_id);
+  CREATE INDEX books_by_author ON books (author_key, title_key, number, state, root_id);
+  CREATE INDEX books_by_series ON books (series_key, position_key, title_key, number, state, root_id);
+  CREATE INDEX books_by_added ON books (added_at, title_key, number, state, root_id);
+  CREATE INDEX books_by_duration ON books (duration_ms, title_key, number, state, root_id);
 
   -- What is shown. The summary stands first: a list reads no further.
   CREATE TABLE book_documents (
@@ -92,6 +93,13 @@ const migrations: readonly string[] = [
     books INTEGER NOT NULL,
     PRIMARY KEY (kind, root_id, name)
   ) STRICT, WITHOUT ROWID;
+  -- Which operations added or changed a book, or found it missing.
+  CREATE TABLE operations (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT;
+  CREATE TABLE book_history (
+    book INTEGER NOT NULL,
+    operation INTEGER NOT NULL,
+    PRIMARY KEY (book, operation)
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE scans (root_id TEXT PRIMARY KEY, ended_at TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
 ];
@@ -115,11 +123,12 @@ export function openDatabase(file: string): DatabaseSync {
     if (version === 0 && !isNew) refuseForeign(database, file);
     // Commits do not wait for the disk: `flush` makes them durable, off the main thread.
     database.exec(`
+      PRAGMA page_size = 8192;
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = NORMAL;
       PRAGMA cache_size = -8000;
       PRAGMA temp_store = MEMORY;
-      PRAGMA wal_autocheckpoint = 4000;
+      PRAGMA wal_autocheckpoint = 2000;
     `);
     for (const [index, migration] of migrations.entries()) {
       if (index >= version) migrate(database, migration, index + 1);

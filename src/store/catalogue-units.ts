@@ -10,6 +10,7 @@ export interface UnitReader {
   unitEntries(rootId: string, path: string): readonly UnitEntry[] | null;
   unitBooks(rootId: string, path: string): readonly KnownBook[];
   booksByFingerprint(rootId: string, fingerprint: string): readonly KnownBook[];
+  unitCount(): number;
 }
 
 export function prepareUnitReader(database: DatabaseSync): UnitReader {
@@ -26,7 +27,9 @@ export function prepareUnitReader(database: DatabaseSync): UnitReader {
   const alike = database.prepare(
     `${known} WHERE root_id = ? AND fingerprint_key = ? AND fingerprint = ? ORDER BY path, id`,
   );
+  const count = database.prepare("SELECT count(*) AS units FROM units");
   return {
+    unitCount: () => integer(count.get() ?? {}, "units"),
     unitsAfter: (rootId, after, limit) => {
       const rows =
         after === null ? first.all(rootId, limit) : following.all(rootId, pathSortKey(after), limit);

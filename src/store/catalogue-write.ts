@@ -23,6 +23,8 @@ interface Outcome {
   readonly added: BookSummary[];
   readonly changed: BookSummary[];
   readonly needsReview: BookSummary[];
+  /** Ids of books that were added, changed or found missing. */
+  readonly touched: string[];
 }
 
 /** Everything that changes books: each public method is one transaction. */
@@ -45,7 +47,7 @@ export class CatalogueWriter {
    */
   commit(operationId: string, changes: readonly UnitChange[]): CommitOutcome & { readonly touched: boolean } {
     return this.#transaction(() => {
-      const outcome: Outcome = { added: [], changed: [], needsReview: [] };
+      const outcome: Outcome = { added: [], changed: [], needsReview: [], touched: [] };
       const at = this.#now().toISOString();
       const last = new Map(changes.map((change) => [`${change.rootId}:${change.path}`, change]));
       const written = new Set<string>();
@@ -58,10 +60,14 @@ export class CatalogueWriter {
         for (const row of this.#statements.booksOfUnit.all(change.rootId, change.path)) {
           if (written.has(text(row, "id")) || ownState(row) === "missing") continue;
           this.#books.markMissing(row, operationId);
+          outcome.touched.push(text(row, "id"));
           touched = true;
         }
       }
-      return { ...outcome, touched };
+      this.#books.finish();
+      this.#writeHistory(operationId, outcome.touched);
+      const { added, changed, needsReview } = outcome;
+      return { added, changed, needsReview, touched };
     });
   }
 
@@ -106,6 +112,13 @@ export class CatalogueWriter {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       throw error;
     }
+  }
+
+  #writeHistory(operationId: string, bookIds: readonly string[]): void {
+    if (bookIds.length === 0) return;
+    this.#statements.addOperation.run(operationId);
+    const operation = this.#statements.findOperation.get(operationId)?.["number"] ?? null;
+    for (const id of bookIds) this.#statements.addHistory.run(operation, id);
   }
 
   #removeUnit(rootId: string, path: string): void {
@@ -169,6 +182,7 @@ export class CatalogueWriter {
     const summary = this.#books.put(book, before);
     if (before === undefined) outcome.added.push(summary);
     else outcome.changed.push(summary);
+    outcome.touched.push(id);
     const wasInReview = before !== undefined && ownState(before) === "needs_review";
     if (summary.state === "needs_review" && !wasInReview) outcome.needsReview.push(summary);
     return id;
@@ -194,6 +208,9 @@ const sql = {
     FROM books JOIN book_documents ON book = number WHERE id = ?`,
   wholeBook: "SELECT * FROM books JOIN book_documents ON book = number WHERE id = ?",
   booksOfUnit: "SELECT * FROM books WHERE root_id = ? AND unit_path = ?",
+  addOperation: "INSERT OR IGNORE INTO operations (id) VALUES (?)",
+  findOperation: "SELECT number FROM operations WHERE id = ?",
+  addHistory: "INSERT OR IGNORE INTO book_history SELECT number, ? FROM books WHERE id = ?",
   putMtimes: "UPDATE book_documents SET mtimes = ? WHERE book = ?",
   putUnitPath: "UPDATE books SET unit_path = ? WHERE number = ?",
 } as const;

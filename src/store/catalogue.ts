@@ -4,7 +4,7 @@ import type { Book, BookField, BookFields, BookSummary, Root } from "../domain/b
 import type { BookPage, BookQuery, CommitOutcome, LibraryTotals, UnitChange } from "../domain/catalogue.ts";
 import { AppError, systemCode } from "../errors.ts";
 import { CatalogueReader } from "./catalogue-query.ts";
-import { bookOf, type KeptLayers, text } from "./catalogue-rows.ts";
+import { bookOf, integer, type KeptLayers, text } from "./catalogue-rows.ts";
 import { databaseError, openDatabase } from "./catalogue-schema.ts";
 import { readTotals } from "./catalogue-totals.ts";
 import { prepareUnitReader, type UnitReader } from "./catalogue-units.ts";
@@ -30,6 +30,7 @@ class SqliteCatalogue implements CatalogueFile {
   readonly #units: UnitReader;
   readonly #wholeBook: StatementSync;
   readonly #missingBy: StatementSync;
+  readonly #historyOf: StatementSync;
   readonly #scanEnded: StatementSync;
   readonly #rootsWithTotals: StatementSync;
   readonly #offlineRoots = new Set<string>();
@@ -42,12 +43,17 @@ class SqliteCatalogue implements CatalogueFile {
   constructor(file: string, database: DatabaseSync, now: () => Date) {
     this.#file = file;
     this.#database = database;
-    this.#reader = new CatalogueReader(database, { isOffline: (rootId) => this.#isOffline(rootId) });
+    this.#reader = new CatalogueReader(database, (rootId) => this.#isOffline(rootId));
     this.#writer = new CatalogueWriter(database, now);
     this.#units = prepareUnitReader(database);
     this.#wholeBook = database.prepare(
       "SELECT * FROM books JOIN book_documents ON book = number WHERE id = ?",
     );
+    this.#historyOf = database.prepare(`
+      SELECT operations.id FROM book_history
+      JOIN operations ON operations.number = operation
+      WHERE book = (SELECT number FROM books WHERE id = ?)
+      ORDER BY operation DESC LIMIT 50`);
     this.#missingBy = database.prepare(
       "SELECT number FROM books WHERE missing_by = ? ORDER BY title_key, number",
     );
@@ -75,6 +81,14 @@ class SqliteCatalogue implements CatalogueFile {
     return this.#guarded(() => this.#units.booksByFingerprint(...args));
   }
 
+  unitCount(): number {
+    return this.#guarded(() => this.#units.unitCount());
+  }
+
+  historyOf(bookId: string): readonly string[] {
+    return this.#guarded(() => this.#historyOf.all(bookId).map((row) => text(row, "id")));
+  }
+
   commit(operationId: string, changes: readonly UnitChange[]): CommitOutcome {
     this.#refuseAfterFailure();
     const { touched, ...outcome } = this.#guarded(() => this.#writer.commit(operationId, changes));
@@ -83,12 +97,10 @@ class SqliteCatalogue implements CatalogueFile {
   }
 
   missingBy(operationId: string): readonly BookSummary[] {
-    return this.#guarded(() =>
-      this.#missingBy
-        .all(operationId)
-        .map((row) => this.#reader.summary(Number(row["number"])))
-        .filter((book) => book !== null),
-    );
+    return this.#guarded(() => {
+      const rows = this.#missingBy.all(operationId);
+      return this.#reader.summaries(rows.map((row) => integer(row, "number")));
+    });
   }
 
   scanEnded(rootId: string, at: string): void {

@@ -160,6 +160,8 @@ function unavailableCatalogue(reason: unknown): Catalogue {
     totals: refuse,
     generation: refuse,
     book: refuse,
+    historyOf: refuse,
+    unitCount: refuse,
     setFields: refuse,
     clearFields: refuse,
     configureRoots: refuse,

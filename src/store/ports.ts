@@ -71,6 +71,10 @@ export interface StoreIssue {
  */
 export interface Catalogue extends ScanCatalogue, BookCatalogue {
   book(id: string): Book | null;
+  /** Ids of the last 50 operations that added or changed the book, or found it missing; newest first. */
+  historyOf(bookId: string): readonly string[];
+  /** Folders that hold books, disc folders not counted, over all roots. */
+  unitCount(): number;
   /** Writes a user's correction: keys that are absent or `undefined` stay as they are. Throws `not_found`. */
   setFields(id: string, fields: BookFields): Book;
   /** Takes a user's correction back, field by field. Throws `not_found`. */

@@ -133,7 +133,7 @@ test("scans all roots with one operation each and adds their summaries up", asyn
 });
 
 test.each([
-  [{ text: "studi scarl" }, "A Study in Scarlet"],
+  [{ text: "stud scarl" }, "A Study in Scarlet"],
   [{ author: "austen", text: "prejudice" }, "Pride and Prejudice"],
   [{ narrator: "Elena Ruiz" }, "Emma"],
   [{ series: "oz", sort: "series" }, "Little Wizard Stories of Oz"],
