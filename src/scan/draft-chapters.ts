@@ -36,8 +36,10 @@ export function chaptersOf(tracks: readonly OrderedTrack[], fromSidecar: readonl
 
 /** A file's chapter is named by its title tag, or by its name where the tags have one title for all files. */
 function chapterNames(tracks: readonly OrderedTrack[]): (track: OrderedTrack) => string {
-  const titles = new Set(tracks.map((track) => foldText(track.reading.tags.title ?? "")));
-  const isTold = tracks.length === 1 || titles.size > 1;
+  const titles = tracks
+    .map((track) => foldText(track.reading.tags.title ?? ""))
+    .filter((title) => title !== "");
+  const isTold = titles.length === 1 || new Set(titles).size > 1;
   return (track) => {
     const title = track.reading.tags.title?.trim() ?? "";
     if (isTold && title !== "") return title;

@@ -7,10 +7,10 @@ import { foldText } from "../domain/text.ts";
 import { chaptersOf } from "./draft-chapters.ts";
 import { companionOwners, companionsOf, coverOf } from "./draft-companions.ts";
 import { type OrderedTrack, orderTracks, type UnitTrack } from "./draft-order.ts";
+import { namesOfPlace } from "./draft-place.ts";
 import { fieldsOfTags } from "./draft-tags.ts";
-import { extensionOf, kindOf, stemOf } from "./file-kinds.ts";
+import { extensionOf, kindOf } from "./file-kinds.ts";
 import { groupTracks, type TrackGroup } from "./group-books.ts";
-import { type BookPlace, readPathNames } from "./path-names.ts";
 import type { SidecarSource } from "./sidecar-names.ts";
 
 /** What one sidecar says. */
@@ -77,10 +77,7 @@ function draftOf(
 ): BookDraft {
   const tracks = orderTracks(group.tracks);
   const tags = fieldsOfTags(tracks.map((track) => track.reading.tags));
-  const names = readPathNames(placeOf(unit, group), {
-    authors: tags.authors ?? [],
-    title: tags.title ?? null,
-  });
+  const names = namesOfPlace(unit, group, { authors: tags.authors ?? [], title: tags.title ?? null });
   const layers = layersOf(names.fields, tags, sidecars);
   const { fields, provenance } = composeFields(layers);
   const { chapters, from } = chaptersOf(
@@ -140,13 +137,6 @@ function groupBy<T>(
     else known.push(item);
   }
   return groups;
-}
-
-function placeOf(unit: ScanUnit, group: TrackGroup): BookPlace {
-  const folders = unit.path === "" ? [] : unit.path.split("/");
-  if (group.path === "") return { folders: folders.slice(0, -1), name: folders.at(-1) ?? null };
-  const isOneFile = group.tracks.length === 1 && group.reason !== "disc_folders";
-  return { folders, name: isOneFile ? stemOf(group.path) : null };
 }
 
 /** One layer per source; of two sidecars of one kind the first wins. */

@@ -124,7 +124,7 @@ async function readUpTo(file: FileHandle, limit: number): Promise<Uint8Array> {
   return bytes.subarray(0, length);
 }
 
-const diskLostCodes = new Set(["EIO", "ENOTCONN", "ESTALE", "ENODEV", "ENXIO"]);
+const diskLostCodes = new Set(["EIO", "ENOTCONN", "ESTALE", "ENODEV", "EMFILE", "ENFILE"]);
 
 function problemOfRead(error: unknown, relative: string): ScanProblem {
   const code = systemCode(error);
