@@ -577,10 +577,10 @@ describe("the walk's disk in a thread", () => {
   it("answers errors as the pool does", () => {
     const disk = createAdaptiveDisk(() => 0);
     const codes: (string | undefined)[] = [];
-    disk.lstat("/nowhere/at/all", (error) => {
+    disk.lstat("/nowhere/at/all", (...[error]) => {
       codes.push(error?.code);
     });
-    disk.readdir("/nowhere/at/all", (error) => {
+    disk.readdir("/nowhere/at/all", (...[error]) => {
       codes.push(error?.code);
     });
     expect(codes).toEqual(["ENOENT", "ENOENT"]);

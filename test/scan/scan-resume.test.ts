@@ -1,0 +1,249 @@
+import { cp, rename } from "node:fs/promises";
+import fc from "fast-check";
+import { afterEach, describe, expect, it } from "vitest";
+import { type Walk, walk } from "../../src/scan/walk.ts";
+import type { CheckpointStore } from "../../src/store/ports.ts";
+import { makeScanBench, type ScanBench } from "../fixtures/scan.ts";
+
+const benches: ScanBench[] = [];
+
+afterEach(async () => {
+  for (const bench of benches.splice(0)) await bench.dispose();
+});
+
+async function benchOf(files: Readonly<Record<string, string>>): Promise<ScanBench> {
+  const bench = await makeScanBench(files);
+  benches.push(bench);
+  return bench;
+}
+
+const library = {
+  "Ann/1.mp3": "ann",
+  "Ann/One/01.mp3": "one 1",
+  "Ann/One/bad.mp3": "damaged",
+  "Ann/Two/CD1/01.mp3": "two 1",
+  "Ann/Two/CD1/talk/x.mp3": "talk",
+  "Ann/Two/CD2/01.mp3": "two 2",
+  "Ann/Two/between/y.mp3": "between",
+  "Bob/Part 1/CD 1/a.mp3": "part",
+  "Bob/Part 1/CD 2/a.mp3": "parts",
+  "Bob/Part 1/Extra/z.mp3": "extra",
+  "CD1/a.mp3": "disc in the root",
+  "Zoe/Last/a.mp3": "last",
+  "loose.m4b": "loose",
+};
+
+/** What a scan says that does not depend on how often it was interrupted. */
+const totals = { dirs: 16, files: 13, books: 10, problem_count: 1 };
+
+/** The walk folder by folder; before the one with this number something happens. */
+function walkUntil(number: number, happens: () => void): Walk {
+  return async function* (options) {
+    let count = 0;
+    for await (const folders of walk(options)) {
+      for (const folder of folders) {
+        if (count++ === number) happens();
+        yield [folder];
+        // Lets what is under way settle, as it would while a real disk is asked.
+        await new Promise((resolve) => setTimeout(resolve, 3));
+      }
+    }
+  };
+}
+
+class Killed extends Error {}
+
+function killAt(number: number): { readonly walk: Walk } {
+  return {
+    walk: walkUntil(number, () => {
+      throw new Killed();
+    }),
+  };
+}
+
+const everyFolder = { checkpointInterval: 1 };
+
+async function foldersOf(bench: ScanBench): Promise<number> {
+  return (await bench.scan({ id: "count" })).dirs;
+}
+
+describe("a scan that was interrupted", () => {
+  it("goes on after a shutdown at any folder, and ends as if it had not been", async () => {
+    const whole = await benchOf(library);
+    expect(await whole.scan()).toMatchObject({ ...totals, files_read: 13, added: 10 });
+    const folders = await foldersOf(whole);
+    for (let number = 1; number < folders; number++) {
+      const bench = await benchOf(library);
+      const controller = new AbortController();
+      const stopping = walkUntil(number, () => controller.abort("shutdown"));
+      const options = { id: "scan", settings: everyFolder };
+      await expect(
+        bench.scan({ ...options, deps: { walk: stopping }, signal: controller.signal }),
+      ).rejects.toBe("shutdown");
+      expect(bench.progress.at(-1)?.state).toBe("paused");
+      const readBefore = new Set(bench.filesRead);
+      const cursor = bench.store.checkpoints.load("scan")?.checkpoint.cursor ?? null;
+      const summary = await bench.scan(options);
+      expect(summary).toMatchObject({ ...totals, resumed_from: cursor });
+      expect(bench.content()).toEqual(whole.content());
+      expect(bench.store.checkpoints.load("scan")).toBeNull();
+      // Only what was in flight may be read twice.
+      expect(bench.filesRead.filter((file) => readBefore.has(file)).length).toBeLessThanOrEqual(4);
+      if (cursor !== null)
+        expect(bench.progress[0]).toMatchObject({ state: "resuming", resumedFrom: cursor });
+    }
+  });
+
+  it("goes on after it was killed at any folder, and ends as if it had not been", async () => {
+    const whole = await benchOf(library);
+    await whole.scan();
+    const folders = await foldersOf(whole);
+    for (let number = 1; number < folders; number++) {
+      const bench = await benchOf(library);
+      const options = { id: "scan", settings: everyFolder };
+      await expect(bench.scan({ ...options, deps: killAt(number) })).rejects.toThrow(Killed);
+      expect(await bench.scan(options)).toMatchObject(totals);
+      expect(bench.content()).toEqual(whole.content());
+    }
+  });
+
+  it("survives any number of kills with any checkpoint lost, while books come, go and move", async () => {
+    const change = fc.constantFrom<readonly [string, (bench: ScanBench) => Promise<void>]>(
+      ["removed", (bench) => bench.root.remove("Ann/One")],
+      ["added before", (bench) => bench.root.write({ "Aaa/New/a.mp3": "new" })],
+      ["added behind", (bench) => bench.root.write({ "Zzz/New/a.mp3": "newer" })],
+      ["moved on", (bench) => rename(bench.root.at("Ann/Two"), bench.root.at("Zoe/Two"))],
+      ["moved back", (bench) => rename(bench.root.at("Zoe/Last"), bench.root.at("Ann/Last"))],
+      ["changed", (bench) => bench.root.write({ "Bob/Part 1/CD 2/a.mp3": "another part" })],
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(change, { maxLength: 4, selector: ([name]) => name }),
+        fc.array(fc.record({ folder: fc.nat(16), saves: fc.nat(8) }), { minLength: 1, maxLength: 4 }),
+        fc.integer({ min: 1, max: 5 }),
+        async (changes, kills, checkpointInterval) => {
+          const bench = await makeScanBench(library);
+          const whole = await makeScanBench({});
+          try {
+            await bench.scan();
+            const idsBefore = new Set(bench.books().map((book) => book.id));
+            for (const [, apply] of changes) await apply(bench);
+            for (const { folder, saves } of kills) {
+              const deps = { ...killAt(folder), checkpoints: losing(bench.store.checkpoints, saves) };
+              await bench
+                .scan({ id: "scan", settings: { checkpointInterval }, deps })
+                .catch((error: unknown) => expect(error).toBeInstanceOf(Killed));
+            }
+            await bench.scan({ id: "scan", settings: { checkpointInterval } });
+            // What a scan that was never interrupted makes of the same files, in an empty catalogue.
+            await cp(bench.root.path, whole.root.path, { recursive: true });
+            await whole.scan();
+            const present = bench.content().filter((book) => !isMissing(book));
+            expect(present).toEqual(whole.content());
+            const isRemoved = changes.some(([name]) => name === "removed");
+            const isAdded = changes.filter(([name]) => name.startsWith("added")).length;
+            const after = bench.books();
+            expect(after.filter((book) => book.state === "missing")).toHaveLength(isRemoved ? 1 : 0);
+            expect(after.filter((book) => !idsBefore.has(book.id))).toHaveLength(isAdded);
+          } finally {
+            await bench.dispose();
+            await whole.dispose();
+          }
+        },
+      ),
+      { numRuns: 15 },
+    );
+  });
+
+  it("calls missing what vanished behind its back, and only that", async () => {
+    const bench = await benchOf(library);
+    await bench.scan();
+    const options = { id: "scan", settings: everyFolder, force: true };
+    await expect(bench.scan({ ...options, deps: killAt(12) })).rejects.toThrow(Killed);
+    const cursor = bench.store.checkpoints.load("scan")?.checkpoint.cursor ?? "";
+    expect(cursor > "Ann/One").toBe(true);
+    await bench.root.remove("Ann/One");
+    const summary = await bench.scan(options);
+    expect(summary).toMatchObject({ missing: 1, books: 9, resumed_from: cursor });
+    expect(
+      bench
+        .books()
+        .filter((book) => book.state === "missing")
+        .map((book) => book.path),
+    ).toEqual(["Ann/One"]);
+  });
+
+  it("leaves no checkpoint when it is cancelled, and keeps what was done", async () => {
+    const bench = await benchOf(library);
+    const controller = new AbortController();
+    const stopping = walkUntil(9, () => controller.abort("cancel"));
+    const options = {
+      id: "scan",
+      settings: everyFolder,
+      signal: controller.signal,
+      deps: { walk: stopping },
+    };
+    await expect(bench.scan(options)).rejects.toBe("cancel");
+    expect(bench.store.checkpoints.load("scan")).toBeNull();
+    expect(bench.books().length).toBeGreaterThan(0);
+    expect(bench.progress.at(-1)?.state).toBe("idle");
+    expect(await bench.scan({ id: "next" })).toMatchObject({ books: 10, resumed_from: null });
+  });
+
+  it("ends at once when it is stopped while files are being read", async () => {
+    const bench = await benchOf(library);
+    const controller = new AbortController();
+    const readTracks = (_folder: string, _names: readonly string[], signal: AbortSignal): Promise<never> =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason));
+        setImmediate(() => controller.abort("shutdown"));
+      });
+    await expect(bench.scan({ id: "scan", signal: controller.signal, deps: { readTracks } })).rejects.toBe(
+      "shutdown",
+    );
+    expect(await bench.scan({ id: "scan" })).toMatchObject({ books: 10 });
+  });
+
+  it("fails when its checkpoints cannot be saved", async () => {
+    const bench = await benchOf(library);
+    const full = new Error("no space left");
+    const checkpoints: CheckpointStore = {
+      ...bound(bench.store.checkpoints),
+      save: () => Promise.reject(full),
+    };
+    await expect(bench.scan({ settings: everyFolder, deps: { checkpoints, warn: () => {} } })).rejects.toBe(
+      full,
+    );
+  });
+
+  it("goes on within the one folder that it was asked for", async () => {
+    const bench = await benchOf(library);
+    const options = { id: "scan", path: "Ann", settings: everyFolder };
+    await expect(bench.scan({ ...options, deps: killAt(5) })).rejects.toThrow(Killed);
+    expect(await bench.scan(options)).toMatchObject({ dirs: 7, books: 5, resumed_from: expect.any(String) });
+    expect(bench.books().every((book) => book.path.startsWith("Ann"))).toBe(true);
+  });
+});
+
+function isMissing(book: unknown): boolean {
+  return typeof book === "object" && book !== null && "state" in book && book.state === "missing";
+}
+
+function bound(checkpoints: CheckpointStore): CheckpointStore {
+  return {
+    save: (checkpoint, problems) => checkpoints.save(checkpoint, problems),
+    load: (id) => checkpoints.load(id),
+    remove: (id) => checkpoints.remove(id),
+  };
+}
+
+/** A store whose process dies after so many saves: later ones never reach it. */
+function losing(checkpoints: CheckpointStore, saves: number): CheckpointStore {
+  let left = saves;
+  return {
+    ...bound(checkpoints),
+    save: async (checkpoint, problems) => {
+      if (left-- > 0) await checkpoints.save(checkpoint, problems);
+    },
+  };
+}
