@@ -72,7 +72,7 @@ export function uniqueSeries(series: readonly SeriesPosition[]): readonly Series
 
 const number = String.raw`\d+(?:\.\d+)?[a-z]?`;
 /** A position's text as it stands in names: `2`, `0.5`, `1-3`, `01a`. */
-export const positionPattern = String.raw`(?:\.\d+|${number}(?:\s*[-–]\s*${number})?)(?![\w.])`;
+const positionPattern = String.raw`(?:\.\d+|${number}(?:\s*[-–]\s*${number})?)(?![\w.])`;
 /** The words before a position. */
 export const positionWordPattern = String.raw`(?:books?|bk|vol(?:ume)?s?|part|episode|no|nr|number)\b\.?`;
 

@@ -11,6 +11,7 @@ import { namesOfPlace } from "./draft-place.ts";
 import { fieldsOfTags } from "./draft-tags.ts";
 import { extensionOf, kindOf } from "./file-kinds.ts";
 import { groupTracks, type TrackGroup } from "./group-books.ts";
+import type { NameEvidence } from "./path-names.ts";
 import type { SidecarSource } from "./sidecar-names.ts";
 
 /** What one sidecar says. */
@@ -77,8 +78,8 @@ function draftOf(
 ): BookDraft {
   const tracks = orderTracks(group.tracks);
   const tags = fieldsOfTags(tracks.map((track) => track.reading.tags));
-  const names = namesOfPlace(unit, group, { authors: tags.authors ?? [], title: tags.title ?? null });
-  const layers = layersOf(names.fields, tags, sidecars);
+  const names = namesOfPlace(unit, group, evidenceOf(tags, sidecars));
+  const layers = layersOf(names.fields, withPositions(tags, names.fields), sidecars);
   const { fields, provenance } = composeFields(layers);
   const { chapters, from } = chaptersOf(
     tracks,
@@ -137,6 +138,25 @@ function groupBy<T>(
     else known.push(item);
   }
   return groups;
+}
+
+function evidenceOf(tags: BookFields, sidecars: readonly Sidecar[]): NameEvidence {
+  const said = [tags, ...sidecars.map((sidecar) => sidecar.fields)];
+  return {
+    authors: said.flatMap((fields) => fields.authors ?? []),
+    title: said.find((fields) => fields.title)?.title ?? null,
+  };
+}
+
+/** A series tag without a position has the one that the folders tell of the same series. */
+function withPositions(tags: BookFields, folder: BookFields): BookFields {
+  if (tags.series === undefined || folder.series === undefined) return tags;
+  const positions = new Map(folder.series.map(({ name, position }) => [foldText(name), position]));
+  const series = tags.series.map(({ name, position }) => ({
+    name,
+    position: position ?? positions.get(foldText(name)) ?? null,
+  }));
+  return { ...tags, series };
 }
 
 /** One layer per source; of two sidecars of one kind the first wins. */

@@ -36,7 +36,7 @@ export function groupTracks(unit: ScanUnit, tracks: readonly UnitTrack[]): reado
 }
 
 /** The key of an album: without what names one of its discs or parts, its case, accents and punctuation. */
-export function albumKey(tags: TrackTags): string | null {
+function albumKey(tags: TrackTags): string | null {
   const album = albumOf(tags);
   return album === null ? null : bare(withoutDisc(album)) || bare(album) || album;
 }

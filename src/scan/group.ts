@@ -3,7 +3,7 @@ import type { FileEntry, FolderEntry, ScanUnit } from "../domain/scan.ts";
 import { isDiscFolder, kindOf } from "./file-kinds.ts";
 
 /** What has become certain with one more folder. */
-export interface UnitProgress {
+interface UnitProgress {
   /** Units that are whole, in the walk's order of their paths. */
   readonly units: readonly ScanUnit[];
   /**

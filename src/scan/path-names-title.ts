@@ -96,6 +96,7 @@ const positionText = String.raw`${digits}(?:\s?-\s?${digits})?`;
 const word = String.raw`(?:${positionWordPattern}\s*)`;
 
 const year = /^(?:1\d|20)\d\d$/;
+const asin = /^(?=.*\d)[A-Z0-9]{10}$/;
 const purePosition = new RegExp(`^(?:${word}#?|#)?(${positionText})$`, "i");
 const positionInFront = new RegExp(
   `^(?:${word}#?(${positionText})\\s*[.:,]|#?(${positionText})[.:])\\s+(.+)$`,
@@ -150,6 +151,10 @@ function takeBrackets(text: string, found: Found): string {
 
 function takeCurly(content: string, found: Found): boolean {
   if (isNoise(content, found)) return true;
+  if (asin.test(content)) {
+    found.asin = content;
+    return true;
+  }
   const people = splitPeople(content.replace(/^(?:read|narrated)\s+by\s+/i, ""));
   if (people.length === 0 || /\d/.test(content)) return false;
   found.narrators = people;
@@ -162,7 +167,7 @@ function takeBracket(content: string, found: Found): boolean {
     found.year = Number(content);
     return true;
   }
-  if (/^(?=.*\d)[A-Z0-9]{10}$/.test(content)) {
+  if (asin.test(content)) {
     found.asin = content;
     return true;
   }

@@ -11,7 +11,7 @@ export function sidecarSourceOf(name: string): SidecarSource | null {
 }
 
 /** `desc.txt`, `description.txt`, or `Title.desc.txt` beside several books. */
-export function isDescriptionName(name: string): boolean {
+function isDescriptionName(name: string): boolean {
   return /(?:^|[./])desc(?:ription)?\.txt$/i.test(name);
 }
 

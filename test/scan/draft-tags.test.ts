@@ -123,6 +123,17 @@ describe("series", () => {
     expect(fieldsOfTags({ grouping: "Name #2; Other #1" }).series).toEqual(both);
   });
 
+  it("takes a missing position from the folders where they tell one of the same series", () => {
+    const draft = draftOf({
+      path: "A B/Dune/02 - Messiah",
+      files: { "1.mp3": { series: ["DUNE", "Other"] } },
+    });
+    expect(draft.layers.tags?.series).toEqual([
+      { name: "DUNE", position: "2" },
+      { name: "Other", position: null },
+    ]);
+  });
+
   it("is the grouping where that tells a position, or the tags beside it do", () => {
     expect(fieldsOfTags({ grouping: "Dune, Book 2" }).series).toEqual(series("Dune", "2"));
     expect(fieldsOfTags({ grouping: "Dune", seriesParts: ["2"] }).series).toEqual(series("Dune", "2"));

@@ -39,7 +39,7 @@ export interface UnitDescription {
   readonly hasOtherFolders?: boolean;
 }
 
-export function resultOf(content: FileContent, headHash = "0000000000000000"): TrackResult {
+function resultOf(content: FileContent, headHash = "0000000000000000"): TrackResult {
   const { reading, ...tags } = content ?? {};
   return {
     ok: true,

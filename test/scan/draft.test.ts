@@ -464,6 +464,15 @@ describe("sidecars", () => {
     });
   });
 
+  it("help to tell the author's folder", () => {
+    const draft = draftOf({
+      path: "Fantasy/Ann Lee/Dune",
+      files: { "1.mp3": {} },
+      sidecars: [{ fields: { authors: ["Ann Lee"] } }],
+    });
+    expect(draft.layers.folder).toEqual({ title: "Dune", authors: ["Ann Lee"] });
+  });
+
   it("of one kind add up, the book's own folder before its discs and then by name", () => {
     const draft = draftOf({
       path: "A/B",

@@ -128,6 +128,7 @@ describe("the title part", () => {
   it.each<[string, BookFields]>([
     ["Dune [B00B7NPRY8]", { title: "Dune", asin: "B00B7NPRY8" }],
     ["Dune [0441172717]", { title: "Dune", asin: "0441172717" }],
+    ["Dune {B00B7NPRY8} {Scott Brick}", { title: "Dune", asin: "B00B7NPRY8", narrators: ["Scott Brick"] }],
     ["Dune {Scott Brick}", { title: "Dune", narrators: ["Scott Brick"] }],
     ["Dune {Scott Brick; Orlagh Cassidy}", { title: "Dune", narrators: ["Scott Brick", "Orlagh Cassidy"] }],
     ["Dune read by Scott Brick", { title: "Dune", narrators: ["Scott Brick"] }],
