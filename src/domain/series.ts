@@ -23,20 +23,6 @@ export function normalizePosition(text: string): string | null {
 }
 
 /**
- * Text whose plain byte order is the natural order of positions: 0.5, 1, 1-3, 1a, 2, 10, then those without a
- * number.
- */
-export function positionSortKey(position: string): string {
-  const key = foldText(position).replace(
-    /(\d+)(?:\.(\d+))?/g,
-    (_, whole: string, part: string | undefined) => {
-      return `${whole.padStart(8, "0")}.${(part ?? "").padEnd(4, "0")}`;
-    },
-  );
-  return /^\d/.test(key) ? key : `~${key}`;
-}
-
-/**
  * The series of a tag, a sidecar or a grouping: `Name #2; Other #1`, `Name, Book 2`, `Name (Book 2)`. A part
  * without a position is a series without one. Each series once.
  */

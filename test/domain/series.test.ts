@@ -1,12 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  normalizePosition,
-  parseSeries,
-  parseSeriesList,
-  positionSortKey,
-  uniqueSeries,
-} from "../../src/domain/series.ts";
+import { normalizePosition, parseSeries, parseSeriesList, uniqueSeries } from "../../src/domain/series.ts";
 
 describe("normalizePosition", () => {
   it.each([
@@ -48,14 +42,6 @@ describe("normalizePosition", () => {
         expect(once).not.toMatch(/^0\d/);
       }),
     );
-  });
-});
-
-describe("positionSortKey", () => {
-  it("sorts positions as people count", () => {
-    const sorted = ["0.5", "1", "1-3", "1-10", "1a", "1.5", "2", "10", "Prequel"];
-    const byKey = (a: string, b: string) => (positionSortKey(a) < positionSortKey(b) ? -1 : 1);
-    expect([...sorted].reverse().sort(byKey)).toEqual(sorted);
   });
 });
 
