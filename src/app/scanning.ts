@@ -12,6 +12,7 @@ import type { BookNews } from "./announce.ts";
 import type { LiveSettings } from "./live-settings.ts";
 import type { Logger } from "./logger.ts";
 import type { RootStates } from "./root-states.ts";
+import { createScanView } from "./scan-view.ts";
 
 interface ScanningOptions {
   readonly config: Config;
@@ -34,6 +35,7 @@ export interface Scanning {
 /** Gives a scan what it works with, and notes which roots turn out to be away or back. */
 export function createScanning(options: ScanningOptions): Scanning {
   const { config, live, store, rootStates, log, onProgress, onBooks } = options;
+  const showProgress = createScanView(onProgress);
   const tags = createTagReader({
     concurrency: live().scanConcurrency,
     fileTimeoutMs: live().fileTimeoutMs,
@@ -52,7 +54,7 @@ export function createScanning(options: ScanningOptions): Scanning {
       ignore: live().ignore,
     }),
     now: () => new Date(),
-    onProgress,
+    onProgress: showProgress,
     warn: (message: string, error: unknown) =>
       log.warn(`${message}: ${error instanceof Error ? error.message : String(error)}`),
   };
@@ -72,7 +74,7 @@ export function createScanning(options: ScanningOptions): Scanning {
         throw error;
       }
     },
-    publishIdle: () => onProgress(idle),
+    publishIdle: () => showProgress(idle),
     applySettings: () => tags.setConcurrency(live().scanConcurrency),
     close: () => tags.close(),
   };

@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import { connect, type IClientOptions, type IConnackPacket, type IPublishPacket, MqttClient } from "mqtt";
 import type { Link, OutgoingMessage } from "./outbox.ts";
+import { sendAtOnce } from "./send-at-once.ts";
 
 /** How to reach a broker. */
 export type Transport =
@@ -87,6 +88,7 @@ export class Connection implements Link {
     this.opened = new Promise((resolve, reject) => {
       client.once("connect", (packet) => {
         this.#connack = packet;
+        sendAtOnce(client);
         resolve();
       });
       client.once("close", () => reject(failureOf(this.#lastError)));

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { connect, type IClientOptions, type MqttClient } from "mqtt";
+import { sendAtOnce } from "../bus/send-at-once.ts";
 import type { CommandData, CommandName } from "../bus/topics.ts";
 import { AppError, type WireErrorCode, wireErrorCodes } from "../errors.ts";
 
@@ -89,6 +90,7 @@ async function openClient(address: RunnerAddress, connectTimeoutMs: number): Pro
     ...(address.isOwn ? { checkServerIdentity: () => undefined } : {}),
   };
   const client = connect(address.url, options);
+  client.on("connect", () => sendAtOnce(client));
   try {
     await new Promise<void>((resolve, reject) => {
       client.once("connect", () => resolve());
