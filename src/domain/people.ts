@@ -43,7 +43,7 @@ export function looksLikePerson(name: string): boolean {
   );
 }
 
-/** True for words that are initials: `J.`, `J.R.R.`, `JRR`. */
+/** True where a word of the name is initials: `J.`, `J.R.R.`. */
 export function hasInitials(name: string): boolean {
   return name.split(/\s+/).some((word) => /^(?:\p{Lu}\.)+(?:\p{Lu}\.?)?$/u.test(word));
 }
@@ -122,8 +122,11 @@ function isSurname(last: string, first: string): boolean {
   return isTwoWords && given.length === 1 && !words.some(isInitials);
 }
 
-/** Names that stand for a cast, not for a given name. */
-const groupWords = new Set(["cast", "full cast", "a full cast", "others", "more", "various", "ensemble"]);
+/** Behind a comma these are no given names: they stand for a cast, or belong to a title ("Hobbit, The"). */
+const groupWords = new Set([
+  ...["cast", "full cast", "a full cast", "others", "more", "various", "ensemble"],
+  ...["the", "a", "an", "der", "die", "das", "le", "la", "les", "el", "los", "las", "il", "lo"],
+]);
 
 /**
  * "Anderson, Kevin J., Herbert, Brian": surnames at every other place, and a given name that ends in an

@@ -142,6 +142,7 @@ function belongsToFolder(unit: ScanUnit, track: UnitTrack): boolean {
   const own = readTitlePart(stem).parts;
   if (own.length > 1 && looksLikePerson(folder)) return false;
   const names = new Set([...own, tags.album ?? "", tags.title ?? ""].map(bare));
+  names.delete("");
   if ([folder, ...readTitlePart(folder).parts].some((part) => names.has(bare(part)))) return true;
   return isMeaningless(stem) || (segments.length > 1 && albumOf(tags) === null);
 }

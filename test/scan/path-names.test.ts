@@ -87,6 +87,7 @@ describe("author and title in one name", () => {
     ["Fahrenheit 451 - Ray Bradbury", "Fahrenheit 451", "Ray Bradbury"],
     ["Slaughterhouse 5 - Kurt Vonnegut", "Slaughterhouse 5", "Kurt Vonnegut"],
     ["The Stand - King, Stephen", "The Stand", "Stephen King"],
+    ["Hobbit, The - J.R.R. Tolkien", "Hobbit, The", "J.R.R. Tolkien"],
   ])("reads %j as Title - Author", (name, title, author) => {
     expect(read(name)).toEqual({ title, authors: [author] });
   });
