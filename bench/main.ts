@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
@@ -37,6 +37,7 @@ const usage = `npm run bench -- [options]
   --large         the costly parts too: checkpoints of 100,000 folders
   --dir DIR       where libraries are made, and kept for later runs
   --json FILE     where the figures are written
+  --main FILE     the program to measure (src/main.ts; dist/src/main.js after a build)
 
 Figures, not a test: it ends with 0 however slow it was.`;
 
@@ -47,6 +48,7 @@ const { values } = parseArgs({
     large: { type: "boolean", default: false },
     dir: { type: "string", default: path.join(os.tmpdir(), "tomekeeper-bench") },
     json: { type: "string" },
+    main: { type: "string", default: path.resolve(import.meta.dirname, "../src/main.ts") },
     help: { type: "boolean", default: false },
   },
 });
@@ -61,6 +63,9 @@ async function bench(): Promise<void> {
     throw new Error(`--files ${values.files} is no number of files`);
   const cacheDir = path.resolve(values.dir);
   mkdirSync(cacheDir, { recursive: true });
+  const main = path.resolve(values.main);
+  if (!existsSync(main))
+    throw new Error(`--main ${values.main}: there is no such file; \`npm run build\` makes dist`);
   const machine = describeMachine(cacheDir);
   const scratchDir = mkdtempSync(path.join(cacheDir, "scratch-"));
   const done: { readonly row: string; readonly results: readonly RowResult[] }[] = [];
@@ -70,7 +75,7 @@ async function bench(): Promise<void> {
     for (const row of chosen) {
       progress(row.name);
       const results = await measured(row, () =>
-        row.run({ library, scratchDir, cacheDir, isLarge: values.large }),
+        row.run({ library, scratchDir, cacheDir, isLarge: values.large, main }),
       );
       done.push({ row: row.name, results });
     }
@@ -89,7 +94,9 @@ async function measured(row: Row, run: () => Promise<readonly RowResult[]>): Pro
   try {
     return await run();
   } catch (error) {
-    return [{ what: row.name, skipped: `FAILED: ${error instanceof Error ? error.message : String(error)}` }];
+    const message = error instanceof Error ? error.message : String(error);
+    console.error(message);
+    return [{ what: row.name, skipped: `FAILED: ${message.split("\n")[0]}` }];
   }
 }
 
@@ -111,6 +118,7 @@ function asDocument(
     version,
     at: new Date().toISOString(),
     machine,
+    main: values.main,
     files: fileCount,
     rows: done.map(({ row, results }) => ({
       row,

@@ -1,12 +1,10 @@
 import { existsSync, renameSync, rmSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { BookDraft, Track } from "../src/domain/book.ts";
 import type { UnitChange } from "../src/domain/catalogue.ts";
 import { openStore } from "../src/store/open.ts";
 
-/** Raise it when the catalogue's content changes. */
-const version = 1;
 const rootId = "many";
 
 export const wordsOfTitles = [
@@ -16,20 +14,25 @@ export const wordsOfTitles = [
   ..."shadow light silver iron last first lost secret island mountain silence storm book fire".split(" "),
 ];
 
-/** A data folder whose catalogue holds so many books of five tracks, of a root whose folder is empty. */
+/** A data folder whose catalogue holds so many books of five tracks, of a root that has none of them. */
 export interface ManyBooks {
   readonly dataDir: string;
   readonly libraryPath: string;
 }
 
-/** Made below `dir` once, through the store's own commits, and found there by later runs. */
+/** Made below `dir` through the store's own commits, once: another row of the same run finds it there. */
 export async function makeManyBooks(dir: string, bookCount: number): Promise<ManyBooks> {
-  const made = path.join(dir, `catalogue-${bookCount}-v${version}`);
+  const made = path.join(dir, `catalogue-${bookCount}`);
   const found = { dataDir: path.join(made, "data"), libraryPath: path.join(made, rootId) };
   if (existsSync(made)) return found;
   const unfinished = `${made}.unfinished`;
   rmSync(unfinished, { recursive: true, force: true });
   await mkdir(path.join(unfinished, rootId), { recursive: true });
+  // A root without anything in it would be taken for a disk that is not mounted.
+  await writeFile(
+    path.join(unfinished, rootId, "note.txt"),
+    "The books of this root are in the catalogue only.\n",
+  );
   const store = await openStore({ dataDir: path.join(unfinished, "data"), now: () => new Date() });
   const booksPerCommit = 500;
   for (let from = 0; from < bookCount; from += booksPerCommit) {

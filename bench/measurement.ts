@@ -25,6 +25,8 @@ export interface BenchContext {
   /** Stays, for what is costly to make. */
   readonly cacheDir: string;
   readonly isLarge: boolean;
+  /** The first file of the program that is measured, absolute. */
+  readonly main: string;
 }
 
 /** A row of the table in the architecture document: run by its name, measures one or more figures. */

@@ -6,8 +6,6 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connectAsync, type MqttClient } from "mqtt";
 
-const repository = path.resolve(import.meta.dirname, "..");
-
 /** A runner as users start it, in a process of its own, spoken to over MQTT. */
 export interface BenchRunner {
   /** From the start of the process to the line that says that it is ready. */
@@ -30,6 +28,8 @@ export interface BenchRunner {
 export type Json = Readonly<Record<string, unknown>>;
 
 export interface RunnerOptions {
+  /** The program's first file, absolute. */
+  readonly main: string;
   readonly libraryPath: string;
   readonly dataDir: string;
   /** More settings, as environment variables. */
@@ -37,13 +37,18 @@ export interface RunnerOptions {
 }
 
 /** Starts a runner that does not scan by itself, and resolves when it is ready. Throws with what it said if it ends. */
-export async function startRunner({ libraryPath, dataDir, env = {} }: RunnerOptions): Promise<BenchRunner> {
+export async function startRunner({
+  main,
+  libraryPath,
+  dataDir,
+  env = {},
+}: RunnerOptions): Promise<BenchRunner> {
   const delayFile = `${dataDir}.loop-delay.json`;
   const startedMs = performance.now();
   const child = spawn(
     process.execPath,
     [
-      ...["--import", path.join(import.meta.dirname, "loop-delay.ts"), path.join(repository, "src/main.ts")],
+      ...["--import", path.join(import.meta.dirname, "loop-delay.mjs"), main],
       ...["run", "--library", libraryPath, "--data", dataDir, "--mqtt-port", "0", "--log-level", "error"],
     ],
     {

@@ -12,7 +12,7 @@ const fileCount = 5000;
 /** beets and we on the same files, one after the other. */
 export const beetsRow: Row = {
   name: "beets",
-  run: async ({ scratchDir, cacheDir, library }) => {
+  run: async ({ main, scratchDir, cacheDir, library }) => {
     const what = "full scan, against beet import";
     if (!isInstalled("beet")) return [{ what, skipped: "beets is not installed" }];
     const sample = await makeBenchLibrary(cacheDir, Math.min(fileCount, library.fileCount));
@@ -24,7 +24,7 @@ export const beetsRow: Row = {
     );
     warmUp(sample.path);
     const theirs = await timed(async () => beetImport(config, sample.path));
-    const runner = await startRunner({ libraryPath: sample.path, dataDir: path.join(dataDir, "ours") });
+    const runner = await startRunner({ main, libraryPath: sample.path, dataDir: path.join(dataDir, "ours") });
     try {
       const ours = await timed(() => runner.ask("scan", {}));
       const note = `${Math.round(sample.fileCount / seconds(theirs.ms))} files/s of beets`;

@@ -9,10 +9,10 @@ const commandCount = 10_000;
 /** Ten thousand commands as fast as a client can send them: each must be answered, once. */
 export const burstRow: Row = {
   name: "burst",
-  run: async ({ cacheDir, scratchDir }) => {
+  run: async ({ main, cacheDir, scratchDir }) => {
     const library = await makeBenchLibrary(cacheDir, 500);
     const dataDir = mkdtempSync(path.join(scratchDir, "burst-"));
-    const runner = await startRunner({ libraryPath: library.path, dataDir });
+    const runner = await startRunner({ main, libraryPath: library.path, dataDir });
     try {
       await runner.ask("scan", {});
       const queries = await measure(runner, "query", (i) => ({ limit: 1, offset: i % 100 }), "queries");

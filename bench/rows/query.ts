@@ -11,9 +11,9 @@ const asked = 2000;
 /** Pages of 50 as the runner makes them, each asked once, and the same pages again. */
 export const queryRow: Row = {
   name: "query",
-  run: async ({ cacheDir, scratchDir, library }) => {
+  run: async ({ scratchDir, library }) => {
     const bookCount = Math.min(50_000, library.fileCount);
-    const made = await makeManyBooks(cacheDir, bookCount);
+    const made = await makeManyBooks(scratchDir, bookCount);
     const dataDir = mkdtempSync(path.join(scratchDir, "query-"));
     cpSync(made.dataDir, dataDir, { recursive: true });
     const store = await openStore({ dataDir, now: () => new Date() });

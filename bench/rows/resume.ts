@@ -7,15 +7,15 @@ import { asJson, startRunner } from "../runner.ts";
 /** `kill -9` in the middle of a full scan: how much of it is done again, and how soon it goes on. */
 export const resumeRow: Row = {
   name: "resume",
-  run: async ({ library, scratchDir }) => {
+  run: async ({ main, library, scratchDir }) => {
     const what = "kill -9 half way, resumed";
     const dataDir = mkdtempSync(path.join(scratchDir, "resume-"));
     warmUp(library.path);
-    const first = await startRunner({ libraryPath: library.path, dataDir });
+    const first = await startRunner({ main, libraryPath: library.path, dataDir });
     first.ask("scan", {}).catch(() => {});
     const half = await first.state("scan", (scan) => asNumber(scan, "files_done") >= library.fileCount / 2);
     await first.kill();
-    const second = await startRunner({ libraryPath: library.path, dataDir });
+    const second = await startRunner({ main, libraryPath: library.path, dataDir });
     try {
       const rest = await timed(() => endOf(second, String(half["operation_id"])));
       const summary = asJson(rest.result["summary"]);

@@ -19,10 +19,10 @@ const idleMs = 15_000;
 /** A full scan into an empty catalogue, the same again unchanged, and the memory that it took. */
 export const scanRow: Row = {
   name: "scan",
-  run: async ({ library, scratchDir }: BenchContext): Promise<readonly RowResult[]> => {
+  run: async ({ main, library, scratchDir }: BenchContext): Promise<readonly RowResult[]> => {
     const dataDir = mkdtempSync(path.join(scratchDir, "scan-"));
     warmUp(library.path);
-    const runner = await startRunner({ libraryPath: library.path, dataDir });
+    const runner = await startRunner({ main, libraryPath: library.path, dataDir });
     try {
       await runner.loopDelay();
       const full = await timed(() => runner.ask("scan", {}));

@@ -9,14 +9,14 @@ const idleMs = 15_000;
 /** From the start of the process to the retained `online`, and what it holds when it has nothing to do. */
 export const startRow: Row = {
   name: "start",
-  run: async ({ cacheDir, library }) => {
+  run: async ({ main, scratchDir, library }) => {
     const bookCount = Math.min(50_000, library.fileCount);
-    const made = await makeManyBooks(cacheDir, bookCount);
+    const made = await makeManyBooks(scratchDir, bookCount);
     const name = `${bookCount.toLocaleString("en")} books`;
     const times: number[] = [];
     let rssBytes = 0;
     for (let i = 0; i < starts; i++) {
-      const runner = await startRunner(made);
+      const runner = await startRunner({ main, ...made });
       times.push(runner.readyMs);
       await runner.state("library", (totals) => totals["books"] === bookCount);
       if (i === starts - 1) {

@@ -13,7 +13,7 @@ export interface TopicLines {
 
 /** How many events of one type are shown one by one before the others are only counted. */
 const shownEvents = 4;
-const topicWidth = 17;
+const topicWidth = 14;
 
 /** Messages as a person reads them, a line each: when, which topic, and the keys that matter. */
 export function createTopicLines(paper: Paper): TopicLines {
@@ -61,7 +61,12 @@ function messageText(paper: Paper, topic: string, payload: unknown): string {
     case "info":
       return `${keys("version")} ${pair(paper, "roots", listOf(payload, "roots").map(rootText).join(", "))}`;
     case "scan":
-      return keys("state", "root_id", "percent", "files_done", "files_found", "books_found", "problems");
+      return keys(
+        "state",
+        "root_id",
+        "percent",
+        ...countedKeys(payload, "books_found", "files_found", "problems"),
+      );
     case "queue":
       return queueText(paper, payload);
     case "library":
@@ -119,6 +124,11 @@ function responseText(paper: Paper, payload: unknown): string {
       ? keysText(paper, data, ["total", "operation_id", "cached"])
       : keysText(paper, summary, ["books", "files", "problem_count", "seconds"]);
   return `${shown} ${facts}`;
+}
+
+/** Those of the keys that count anything yet. */
+function countedKeys(payload: unknown, ...names: readonly string[]): readonly string[] {
+  return names.filter((name) => numberOf(payload, name) > 0);
 }
 
 function rootText(root: unknown): string {

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { CommandData } from "../bus/topics.ts";
 import { loadConfig } from "../config/load.ts";
 import { type DemoLibrary, makeLibrary } from "../demo/make-library.ts";
@@ -16,6 +17,8 @@ export interface DemoFlags {
   /** Keep the runner and its library up until interrupted. */
   readonly stay: boolean;
 }
+
+const lastTopicsMs = 1200;
 
 /** `tomekeeper demo`: a runner at work on a small library of its own, in a temporary folder that goes again. */
 export async function demo(flags: DemoFlags, commandLine: CommandLine): Promise<number> {
@@ -44,6 +47,8 @@ export async function demo(flags: DemoFlags, commandLine: CommandLine): Promise<
     });
     releases.defer(() => client.close());
     const scanned = await client.ask("scan", {}, line.signal);
+    // The totals follow the answer within the second that their topic may take.
+    await sleep(lastTopicsMs, undefined, { signal: line.signal });
     isShowing = false;
     for (const text of topics.rest()) line.out(text);
 
@@ -93,9 +98,9 @@ function heading(line: CommandLine, text: string): void {
 
 function layoutText({ folders }: DemoLibrary, line: CommandLine): string {
   const columns: readonly Column[] = [
-    { title: "Folder", least: 34 },
+    { title: "Folder", least: 44 },
     { title: "Files", least: 6, expendable: 1 },
-    { title: "What it shows", least: 24, style: () => "dim" },
+    { title: "What it shows", least: 30, style: () => "dim" },
   ];
   const rows = (["audiobooks", "inbox"] as const).flatMap((root) => [
     [`${root}/`],
@@ -126,7 +131,7 @@ const bookColumns: readonly Column[] = [
   { title: "Author", least: 16 },
   { title: "Series", least: 14 },
   { title: "Narrator", least: 12, expendable: 1 },
-  { title: "Length", least: 6, align: "right" },
+  { title: "Length", least: 11, align: "right" },
   { title: "Format", least: 4, expendable: 3 },
   { title: "State", least: 7, expendable: 2, style: statusStyle },
 ];
@@ -178,10 +183,10 @@ function nextSteps(
 ): string {
   if (staying === null) {
     return [
-      "  npm run demo -- --stay                        keep it up and try its topics yourself",
-      "  npm start -- --library ~/Audiobooks           run it on your own books",
-      "  node src/main.ts status                       watch it at work",
-      "  node src/main.ts --help                       everything else",
+      "  npm run demo -- --stay                keep it up, to try its topics yourself",
+      "  npm start -- --library ~/Audiobooks   run it on your own books",
+      "  node src/main.ts status               watch it at work",
+      "  node src/main.ts --help               everything else",
     ].join("\n");
   }
   const { hostname, port } = new URL(staying.url);

@@ -28,7 +28,7 @@ export const libraryPlan: readonly PlannedFolder[] = [
   {
     root: "audiobooks",
     path: "Arthur Conan Doyle/Sherlock Holmes/01 - A Study in Scarlet",
-    shows: "Author/Series/01 - Title, ID3 tags, a cover",
+    shows: "Author/Series/01 - Title, ID3 tags",
     hasCover: true,
     audio: tracks(3, "mp3", 240, {
       album: "A Study in Scarlet",
@@ -42,7 +42,7 @@ export const libraryPlan: readonly PlannedFolder[] = [
   {
     root: "audiobooks",
     path: "Arthur Conan Doyle/Sherlock Holmes/02 - The Sign of the Four",
-    shows: "no tags at all: folder names, reader.txt, desc.txt",
+    shows: "no tags; reader.txt and desc.txt",
     audio: [
       { name: "1.mp3", tags: {}, durationSeconds: 300 },
       { name: "2.mp3", tags: {}, durationSeconds: 300 },
@@ -81,7 +81,7 @@ export const libraryPlan: readonly PlannedFolder[] = [
   {
     root: "audiobooks",
     path: "L. Frank Baum/Oz/1-3 - The Oz Omnibus",
-    shows: "position 1-3, chapters, cover inside",
+    shows: "position 1-3, chapters",
     audio: [
       {
         name: "The Oz Omnibus.m4b",
@@ -185,7 +185,7 @@ export const libraryPlan: readonly PlannedFolder[] = [
   {
     root: "audiobooks",
     path: "Émile Zola/Les Rougon-Macquart/13 - Germinal",
-    shows: "accents; a search does not need them",
+    shows: "accents, series in the grouping",
     audio: tracks(2, "m4a", 31_000, {
       album: "Germinal",
       albumArtist: "Émile Zola",
@@ -204,7 +204,7 @@ export const libraryPlan: readonly PlannedFolder[] = [
   {
     root: "audiobooks",
     path: "Лев Толстой/Анна Каренина",
-    shows: "WAV and AIFF, names from the folders",
+    shows: "WAV and AIFF, named by folders",
     audio: [
       { name: "Часть 1.wav", tags: {}, durationSeconds: 30 },
       { name: "Часть 2.aif", tags: {}, durationSeconds: 30 },
@@ -213,7 +213,7 @@ export const libraryPlan: readonly PlannedFolder[] = [
   {
     root: "audiobooks",
     path: "Bram Stoker/Dracula",
-    shows: "one damaged file: told, and the scan goes on",
+    shows: "a damaged file among good ones",
     audio: tracks(2, "mp3", 360, { album: "Dracula", artist: "Bram Stoker", narrator: "Tom Ashdown" }),
     damaged: ["03.mp3"],
   },
@@ -226,7 +226,7 @@ export const libraryPlan: readonly PlannedFolder[] = [
   {
     root: "audiobooks",
     path: "John Buchan/The 39 Steps (1915)",
-    shows: "a number that is no position, (year), WebM",
+    shows: "a number that is no position",
     audio: [{ name: "The 39 Steps.webm", tags: {}, durationSeconds: 13_900 }],
   },
   {
@@ -238,7 +238,7 @@ export const libraryPlan: readonly PlannedFolder[] = [
   {
     root: "inbox",
     path: "R. L. Stevenson - Treasure Island (1883) [64kbps MP3]",
-    shows: "a download, as it lands in the inbox",
+    shows: "a download as it lands",
     audio: tracks(3, "mp3", 200, { narrator: "Noor Haddad" }),
   },
   {
