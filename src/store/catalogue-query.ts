@@ -1,17 +1,9 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
-import type { BookState } from "../domain/book.ts";
+import type { BookState, BookSummary } from "../domain/book.ts";
 import type { BookPage, BookQuery, BookSort } from "../domain/catalogue.ts";
 import { foldText } from "../domain/text.ts";
-import {
-  integer,
-  kinds,
-  type OwnState,
-  ownState,
-  type Row,
-  stateNumber,
-  summaryOf,
-  text,
-} from "./catalogue-rows.ts";
+import { integer, kinds, ownState, type Row, stateNumber, summaryOf, text } from "./catalogue-rows.ts";
+import { NameFinder } from "./name-finder.ts";
 import { matchExpression } from "./search-text.ts";
 
 /** Each order has an index of the same columns, `books_by_<sort>`. */
@@ -24,98 +16,178 @@ const orders: Readonly<Record<BookSort, readonly string[]>> = {
 };
 
 /**
- * Up to this many matches are sorted; with more it is cheaper to walk the order's index and keep what matches
- * (measured with 50,000 books).
+ * Looking a match up to sort it costs as much as this many steps in an order's index, which is the other way to
+ * a page: to walk the index and keep what matches (measured with 50,000 books).
  */
-const sortUpTo = 2000;
+const stepsPerLookup = 15;
 
-/** Which roots are offline, as far as a query is concerned. */
-export interface RootStates {
-  /** The roots among the given ones whose books are offline. */
-  isOffline(rootId: string): boolean;
-}
-
-interface Condition {
+/** SQL with the values of its parameters. */
+interface Part {
   readonly sql: string;
   readonly values: readonly SQLInputValue[];
 }
 
-/** Answers queries of one database; keeps its statements, of which there are a few dozen forms. */
+/** Books in question: those in all of the `within` (each a SELECT of numbers) and in none of the `without`. */
+interface Selection {
+  readonly within: readonly Part[];
+  readonly without: readonly Part[];
+}
+
+/** Answers queries; keeps its statements, of which there are a few dozen forms. */
 export class CatalogueReader {
   readonly #database: DatabaseSync;
-  readonly #roots: RootStates;
+  readonly #isOffline: (rootId: string) => boolean;
+  readonly #names: NameFinder;
   readonly #statements = new Map<string, StatementSync>();
 
-  constructor(database: DatabaseSync, roots: RootStates) {
+  constructor(database: DatabaseSync, isOffline: (rootId: string) => boolean) {
     this.#database = database;
-    this.#roots = roots;
+    this.#isOffline = isOffline;
+    this.#names = new NameFinder(database);
   }
 
   page(query: BookQuery): BookPage {
-    const matches = matchConditions(query);
+    const matches = this.#matches(query);
     if (matches === null) return { items: [], total: 0 };
-    const states = this.#stateConditions(query.state);
-    if (states === null) return { items: [], total: 0 };
-    const conditions = [...matches, ...states];
-    const total = this.#count(conditions);
-    if (query.offset >= total) return { items: [], total };
-    const numbers = this.#numbers(query, conditions, total, matches.length > 0 && total <= sortUpTo);
-    const items = numbers.map((number) => this.summary(number)).filter((item) => item !== null);
-    return { items, total };
+    const [first, ...others] = matches;
+    const { total, numbers } =
+      first === undefined ? this.#pageOfAll(query) : this.#pageOfMatches(query, [first, ...others]);
+    return { items: this.summaries(numbers), total };
   }
 
-  summary(number: number): ReturnType<typeof summaryOf> | null {
-    const row = this.#prepare(
+  /** In the order of the numbers. */
+  summaries(numbers: readonly number[]): readonly BookSummary[] {
+    const statement = this.#prepare(
       "SELECT books.*, summary FROM books JOIN book_documents ON book = number WHERE number = ?",
-    ).get(number);
-    return row === undefined ? null : summaryOf(row, this.stateOf(row));
+    );
+    const rows = numbers.map((number) => statement.get(number)).filter((row) => row !== undefined);
+    return rows.map((row) => summaryOf(row, this.stateOf(row)));
   }
 
   stateOf(row: Row): BookState {
-    return this.#roots.isOffline(text(row, "root_id")) ? "offline" : ownState(row);
+    return this.#isOffline(text(row, "root_id")) ? "offline" : ownState(row);
   }
 
-  #count(conditions: readonly Condition[]): number {
-    const { sql, values } = and(conditions);
-    const row = this.#prepare(`SELECT count(*) AS count FROM books WHERE ${sql}`).get(...values);
+  /** Null where nothing can match. */
+  #matches(query: BookQuery): readonly Part[] | null {
+    const parts: Part[] = [];
+    if (isGiven(query.text)) {
+      const expression = matchExpression(query.text);
+      if (expression === null) return null;
+      const sql = "SELECT rowid AS number FROM book_text WHERE book_text MATCH ?";
+      parts.push({ sql, values: [expression] });
+    }
+    const named = [
+      [kinds.author, query.author],
+      [kinds.narrator, query.narrator],
+      [kinds.series, query.series],
+    ] as const;
+    for (const [kind, name] of named) {
+      if (!isGiven(name)) continue;
+      const folded = foldText(name);
+      const names = folded === "" ? [] : this.#names.find(folded);
+      if (names.length === 0) return null;
+      const sql = `SELECT book AS number FROM book_names WHERE kind = ${kind}
+        AND name IN (SELECT value FROM json_each(?))`;
+      parts.push({ sql, values: [JSON.stringify(names)] });
+    }
+    return parts;
+  }
+
+  /** The totals say how many there are, so only the page is looked for. */
+  #pageOfAll(query: BookQuery): { readonly total: number; readonly numbers: readonly number[] } {
+    const { state } = query;
+    const offline = this.#offlineRoots();
+    const total = this.#countAll(state, offline);
+    const conditions: Part[] = [];
+    if (state === "offline") conditions.push(inRoots("IN", offline));
+    else if (state !== undefined) {
+      // The index of what is not simply present is partial, and used where its condition is said again.
+      const own = state === "present" ? "state = 0" : `state <> 0 AND state = ${stateNumber(state)}`;
+      conditions.push({ sql: own, values: [] });
+      if (offline.length > 0) conditions.push(inRoots("NOT IN", offline));
+    }
+    return { total, numbers: this.#order(query, conditions, total) };
+  }
+
+  #countAll(state: BookState | undefined, offline: readonly string[]): number {
+    const counted = {
+      all: "books + missing",
+      offline: "books + missing",
+      present: "books - needs_review",
+      needs_review: "needs_review",
+      missing: "missing",
+    }[state ?? "all"];
+    const roots =
+      state === undefined
+        ? { sql: "true", values: [] }
+        : inRoots(state === "offline" ? "IN" : "NOT IN", offline);
+    const row = this.#prepare(
+      `SELECT coalesce(sum(${counted}), 0) AS count FROM root_totals WHERE ${roots.sql}`,
+    ).get(...roots.values);
     return integer(row ?? {}, "count");
   }
 
-  /** The books of a page, walked to from the nearer end. */
-  #numbers(
+  #pageOfMatches(
     query: BookQuery,
-    conditions: readonly Condition[],
-    total: number,
-    isSorted: boolean,
-  ): readonly number[] {
+    matches: readonly [Part, ...Part[]],
+  ): { readonly total: number; readonly numbers: readonly number[] } {
+    const { within, without } = this.#selectionOf(query.state);
+    const [first, ...rest] = matches;
+    const others = [...rest, ...within];
+    const tests = [
+      ...others.map((part) => `number IN (${part.sql})`),
+      ...without.map((part) => `number NOT IN (${part.sql})`),
+    ];
+    const sql = `SELECT DISTINCT number FROM (${first.sql}) WHERE ${["true", ...tests].join(" AND ")}`;
+    const row = this.#prepare(
+      `SELECT count(*) AS count, json_group_array(number) AS numbers FROM (${sql})`,
+    ).get(...[first, ...others, ...without].flatMap((part) => part.values));
+    const total = integer(row ?? {}, "count");
+    if (total === 0) return { total, numbers: [] };
+    const matched: Part = {
+      sql: "number IN (SELECT value FROM json_each(?))",
+      values: [text(row ?? {}, "numbers")],
+    };
+    return { total, numbers: this.#order(query, [matched], total) };
+  }
+
+  #selectionOf(state: BookState | undefined): Selection {
+    if (state === undefined) return { within: [], without: [] };
+    const offline = this.#offlineRoots();
+    const roots = inRoots("IN", offline);
+    const inOffline: Part = { sql: `SELECT number FROM books WHERE ${roots.sql}`, values: roots.values };
+    if (state === "offline") return { within: [inOffline], without: [] };
+    const without = offline.length === 0 ? [] : [inOffline];
+    const special = "SELECT number FROM books WHERE state <> 0";
+    if (state === "present") return { within: [], without: [...without, { sql: special, values: [] }] };
+    return { within: [{ sql: `${special} AND state = ${stateNumber(state)}`, values: [] }], without };
+  }
+
+  /** A page of what meets the conditions, walked to from the nearer end. */
+  #order(query: BookQuery, conditions: readonly Part[], total: number): readonly number[] {
+    if (query.offset >= total) return [];
     const sort = query.sort ?? "title";
     const limit = Math.min(query.limit, total - query.offset);
     const fromEnd = query.offset > total / 2;
     const offset = fromEnd ? total - query.offset - limit : query.offset;
+    const steps = ((offset + limit) * this.#countAll(undefined, [])) / total;
+    const isFew = total * stepsPerLookup < steps;
     const order = orders[sort].map((column) => `${column} ${fromEnd ? "DESC" : "ASC"}`).join(", ");
-    const { sql, values } = and(conditions);
-    const source = isSorted ? "books" : `books INDEXED BY books_by_${sort}`;
+    const where = ["true", ...conditions.map((condition) => condition.sql)].join(" AND ");
+    const source = isFew ? "books" : `books INDEXED BY books_by_${sort}`;
     // With a plus SQLite tests the membership row by row, instead of visiting the matches and sorting them.
-    const where = isSorted ? sql : sql.replaceAll("number IN", "+number IN");
+    const tested = isFew ? where : where.replaceAll("number IN", "+number IN");
     const rows = this.#prepare(
-      `SELECT number FROM ${source} WHERE ${where} ORDER BY ${order} LIMIT ? OFFSET ?`,
-    ).all(...values, limit, offset);
+      `SELECT number FROM ${source} WHERE ${tested} ORDER BY ${order} LIMIT ? OFFSET ?`,
+    ).all(...conditions.flatMap((condition) => condition.values), limit, offset);
     const numbers = rows.map((row) => integer(row, "number"));
     return fromEnd ? numbers.reverse() : numbers;
   }
 
-  /** Null where no book can be in that state. */
-  #stateConditions(state: BookState | undefined): readonly Condition[] | null {
-    if (state === undefined) return [];
-    const offline = this.#offlineRoots();
-    if (state === "offline") return offline.length === 0 ? null : [inRoots("IN", offline)];
-    const own: Condition = { sql: `state = ${stateNumber(state satisfies OwnState)}`, values: [] };
-    return offline.length === 0 ? [own] : [own, inRoots("NOT IN", offline)];
-  }
-
   #offlineRoots(): readonly string[] {
     const rows = this.#prepare("SELECT root_id FROM root_totals").all();
-    return rows.map((row) => text(row, "root_id")).filter((rootId) => this.#roots.isOffline(rootId));
+    return rows.map((row) => text(row, "root_id")).filter((rootId) => this.#isOffline(rootId));
   }
 
   #prepare(sql: string): StatementSync {
@@ -127,47 +199,10 @@ export class CatalogueReader {
   }
 }
 
-/** Null where nothing can match. */
-function matchConditions(query: BookQuery): readonly Condition[] | null {
-  const conditions: Condition[] = [];
-  if (isGiven(query.text)) {
-    const expression = matchExpression(query.text);
-    if (expression === null) return null;
-    conditions.push({
-      sql: "number IN (SELECT rowid FROM book_text WHERE book_text MATCH ?)",
-      values: [expression],
-    });
-  }
-  const named = {
-    [kinds.author]: query.author,
-    [kinds.narrator]: query.narrator,
-    [kinds.series]: query.series,
-  };
-  for (const [kind, name] of Object.entries(named)) {
-    if (!isGiven(name)) continue;
-    const folded = foldText(name);
-    if (folded === "") return null;
-    conditions.push({
-      sql: `number IN (SELECT book FROM book_names WHERE kind = ${kind} AND name IN
-        (SELECT number FROM names WHERE instr(name_key, ?)))`,
-      values: [folded],
-    });
-  }
-  return conditions;
+function isGiven(value: string | undefined): value is string {
+  return value !== undefined && value.trim() !== "";
 }
 
-function isGiven(text: string | undefined): text is string {
-  return text !== undefined && text.trim() !== "";
-}
-
-function inRoots(operator: "IN" | "NOT IN", rootIds: readonly string[]): Condition {
+function inRoots(operator: "IN" | "NOT IN", rootIds: readonly string[]): Part {
   return { sql: `root_id ${operator} (SELECT value FROM json_each(?))`, values: [JSON.stringify(rootIds)] };
-}
-
-function and(conditions: readonly Condition[]): Condition {
-  if (conditions.length === 0) return { sql: "true", values: [] };
-  return {
-    sql: conditions.map((condition) => condition.sql).join(" AND "),
-    values: conditions.flatMap((condition) => condition.values),
-  };
 }
