@@ -7,7 +7,7 @@ import { makeAudioBytes } from "../src/demo/audio/make-audio.ts";
 /** Raise it when what is made changes: a library of an earlier version is not used again. */
 const version = 1;
 
-export const tracksPerBook = 5;
+const tracksPerBook = 5;
 const booksPerAuthor = 5;
 /** What people have: mostly MP3, then M4B. A book is of one format. */
 const formats = ["mp3", "mp3", "m4b", "mp3", "m4b", "flac", "mp3", "m4b", "ogg", "opus"] as const;

@@ -11,7 +11,7 @@ export interface Measurement {
 }
 
 /** What was not measured, and why. */
-export interface Skipped {
+interface Skipped {
   readonly what: string;
   readonly skipped: string;
 }

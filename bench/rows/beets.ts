@@ -6,6 +6,7 @@ import { type Row, seconds, timed } from "../measurement.ts";
 import { isInstalled, warmUp } from "../others.ts";
 import { startRunner } from "../runner.ts";
 
+const beets = "beet";
 /** Enough for a rate, and a minute at most. */
 const fileCount = 5000;
 
@@ -14,7 +15,7 @@ export const beetsRow: Row = {
   name: "beets",
   run: async ({ main, scratchDir, cacheDir, library }) => {
     const what = "full scan, against beet import";
-    if (!isInstalled("beet")) return [{ what, skipped: "beets is not installed" }];
+    if (!isInstalled(beets)) return [{ what, skipped: "beets is not installed" }];
     const sample = await makeBenchLibrary(cacheDir, Math.min(fileCount, library.fileCount));
     const dataDir = mkdtempSync(path.join(scratchDir, "beets-"));
     const config = path.join(dataDir, "config.yaml");
@@ -36,6 +37,6 @@ export const beetsRow: Row = {
 };
 
 function beetImport(config: string, libraryPath: string): void {
-  const { status, stderr } = spawnSync("beet", ["-c", config, "import", "-A", "-C", "-q", libraryPath]);
+  const { status, stderr } = spawnSync(beets, ["-c", config, "import", "-A", "-C", "-q", libraryPath]);
   if (status !== 0) throw new Error(`beet import failed: ${stderr}`);
 }

@@ -16,7 +16,7 @@ export interface PlannedFolder {
   readonly damaged?: readonly string[];
 }
 
-export interface PlannedAudio extends AudioContent {
+interface PlannedAudio extends AudioContent {
   /** From the folder. */
   readonly name: string;
   /** Whether a cover is put into the file. */

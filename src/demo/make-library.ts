@@ -16,7 +16,7 @@ export interface DemoLibrary {
   readonly formats: readonly string[];
 }
 
-export interface DemoFolder {
+interface DemoFolder {
   readonly root: "audiobooks" | "inbox";
   /** From the root. */
   readonly path: string;

@@ -15,14 +15,14 @@ export interface QueueSnapshot {
   readonly waiting: readonly WaitingOperation[];
 }
 
-export interface RunningOperation {
+interface RunningOperation {
   readonly operationId: string;
   readonly kind: OperationKind;
   readonly scope: string;
   readonly percent: number | null;
 }
 
-export interface WaitingOperation {
+interface WaitingOperation {
   readonly operationId: string;
   readonly kind: OperationKind;
   readonly scope: string;

@@ -6,7 +6,7 @@ import { ScopeIndex } from "./scopes.ts";
  * `arriving` until it is durable, then `ready` (only a worker is missing) or `blocked` (somebody before it has
  * one of its folders), `running`, and `gone`.
  */
-export type Phase = "arriving" | "ready" | "blocked" | "running" | "gone";
+type Phase = "arriving" | "ready" | "blocked" | "running" | "gone";
 
 /** Somebody in the line. `key` and `phase` are the line's to change. */
 export interface Member {

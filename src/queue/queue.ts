@@ -12,6 +12,7 @@ import { AppError } from "../errors.ts";
 import type { OperationStore } from "../store/ports.ts";
 import { createEntry, type Entry, hasBegun, newOperation } from "./entry.ts";
 import { Line, orderKey } from "./line.ts";
+import { Listeners } from "./listeners.ts";
 import {
   alreadyEnded,
   cancelled,
@@ -26,6 +27,7 @@ import {
   unknownKind,
 } from "./outcome.ts";
 import type { OperationFilter, Queue, QueueListener } from "./port.ts";
+import { Records } from "./records.ts";
 import { takeSnapshot } from "./snapshot.ts";
 
 interface QueueOptions {
@@ -51,22 +53,20 @@ export function createQueue(options: QueueOptions): Queue {
 /** Longer than the usual file because all of it works on one state; order, outcome and snapshot are beside it. */
 class InProcessQueue implements Queue {
   readonly #options: QueueOptions;
-  /** Durable and unfinished, oldest first. */
-  readonly #entries = new Map<string, Entry>();
+  readonly #records: Records;
   /** Not durable yet. */
   readonly #arriving = new Set<Entry>();
   readonly #line = new Line<Entry>((entry) => this.#moved(entry));
   /** A token for each who became ready: a worker with a token runs the best one, whoever that is by then. */
   readonly #tokens: fastq.queueAsPromised<null, void>;
-  readonly #listeners = new Set<QueueListener>();
-  /** How operations ended whose last record the store did not take. */
-  readonly #unsaved = new Map<string, Operation>();
+  readonly #listeners = new Listeners();
   #sequence = 0;
   #state: "new" | "running" | "stopped" = "new";
   #stopping: Promise<void> | null = null;
 
   constructor(options: QueueOptions) {
     this.#options = options;
+    this.#records = new Records(options.store);
     this.#tokens = fastq.promise(() => this.#work(), checkedConcurrency(options.concurrency));
     this.#tokens.pause();
   }
@@ -81,7 +81,7 @@ class InProcessQueue implements Queue {
         .filter((found) => !hasBegun(found))
         .map((found) => this.#enter(found, this.#keyOf(found), found.state)),
     ];
-    for (const entry of entries) this.#entries.set(entry.operation.id, entry);
+    for (const entry of entries) this.#records.unfinished.set(entry.operation.id, entry);
     await Promise.all(entries.map((entry) => this.#takeOver(entry)));
     for (const entry of entries) if (entry.ending === null) this.#line.place(entry);
     return entries.filter((entry) => entry.ending === null).map((entry) => entry.operation);
@@ -101,7 +101,7 @@ class InProcessQueue implements Queue {
     const queued = this.#queuedScanFor(request);
     if (queued !== null) return await this.#join(queued, request);
     const { limit } = this.#options;
-    if (this.#entries.size + this.#arriving.size >= limit) {
+    if (this.#records.unfinished.size + this.#arriving.size >= limit) {
       throw new AppError("queue_full", `${limit} operations are waiting already: try again later`, {
         retryable: true,
         details: { limit },
@@ -111,20 +111,20 @@ class InProcessQueue implements Queue {
     const entry = this.#enter(operation, this.#keyOf(operation), null);
     this.#arriving.add(entry);
     try {
-      await this.#save(entry, operation);
+      await this.#records.save(entry, operation);
     } catch (error) {
       this.#line.leave(entry);
       throw error;
     } finally {
       this.#arriving.delete(entry);
     }
-    this.#entries.set(operation.id, entry);
+    this.#records.unfinished.set(operation.id, entry);
     this.#line.place(entry);
     return entry.operation;
   }
 
   async cancel(id: string): Promise<Operation> {
-    const entry = this.#entries.get(id);
+    const entry = this.#records.unfinished.get(id);
     if (entry === undefined) {
       const known = this.get(id);
       throw known === null ? notFound(id) : alreadyEnded(known);
@@ -136,25 +136,15 @@ class InProcessQueue implements Queue {
   }
 
   get(id: string): Operation | null {
-    return this.#entries.get(id)?.operation ?? this.#unsaved.get(id) ?? this.#options.store.get(id);
+    return this.#records.get(id);
   }
 
   list(filter: OperationFilter): { readonly items: readonly Operation[]; readonly total: number } {
-    const { state, limit, offset } = filter;
-    if (state === undefined || isEnded(state)) {
-      const { items, total } = this.#options.store.list(filter);
-      return { items: items.map((stored) => this.get(stored.id) ?? stored), total };
-    }
-    // The store does not know who waits and who could run.
-    const matching = [...this.#entries.values()]
-      .map((entry) => entry.operation)
-      .filter((operation) => operation.state === state)
-      .reverse();
-    return { items: matching.slice(offset, offset + limit), total: matching.length };
+    return this.#records.list(filter);
   }
 
   async ended(id: string): Promise<Operation> {
-    const entry = this.#entries.get(id);
+    const entry = this.#records.unfinished.get(id);
     if (entry !== undefined) return await entry.end.promise;
     const operation = this.get(id);
     if (operation === null) throw notFound(id);
@@ -162,14 +152,13 @@ class InProcessQueue implements Queue {
   }
 
   onChange(listener: QueueListener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   snapshot(): QueueSnapshot {
     return takeSnapshot({
       isRunning: this.#state === "running",
-      entries: this.#entries.values(),
+      entries: this.#records.unfinished.values(),
       storedCounts: this.#options.store.countByState(),
       workers: this.#tokens.concurrency,
       nowMs: this.#options.now(),
@@ -189,7 +178,7 @@ class InProcessQueue implements Queue {
     this.#state = "stopped";
     this.#tokens.pause();
     this.#tokens.abort();
-    const running = [...this.#entries.values()].filter((entry) => entry.phase === "running");
+    const running = [...this.#records.unfinished.values()].filter((entry) => entry.phase === "running");
     for (const entry of running) entry.controller?.abort("shutdown");
     await settledWithin(
       running.map((entry) => entry.end.promise),
@@ -201,8 +190,10 @@ class InProcessQueue implements Queue {
         this.#finish(entry, entry.controller?.signal.reason === "cancel" ? cancelled : interrupted),
       ),
     );
-    await Promise.allSettled([...this.#arriving, ...this.#entries.values()].map((entry) => entry.written));
-    for (const entry of this.#entries.values()) entry.end.reject(stoppedFirst(entry.operation.id));
+    await Promise.allSettled(
+      [...this.#arriving, ...this.#records.unfinished.values()].map((entry) => entry.written),
+    );
+    for (const entry of this.#records.unfinished.values()) entry.end.reject(stoppedFirst(entry.operation.id));
   }
 
   /** A worker's turn with a token. It neither throws nor rejects: fastq would lose the slot. */
@@ -225,7 +216,7 @@ class InProcessQueue implements Queue {
     try {
       const run = this.#options.runs[entry.operation.kind];
       if (run === undefined) throw unknownKind(entry.operation.kind);
-      await this.#save(entry, entry.operation);
+      await this.#records.save(entry, entry.operation);
       signal.throwIfAborted();
       return completed(
         await run(entry.operation, { signal, report: (percent) => this.#report(entry, percent) }),
@@ -260,13 +251,13 @@ class InProcessQueue implements Queue {
       finishedAt: hasEnded ? this.#timestamp() : null,
     };
     try {
-      await this.#save(entry, operation);
+      await this.#records.save(entry, operation);
     } catch (error) {
       operation = { ...operation, ...(hasEnded ? notRecorded(operation, error) : {}) };
-      this.#unsaved.set(operation.id, operation);
+      this.#records.keep(operation);
     }
     if (hasEnded) {
-      this.#entries.delete(operation.id);
+      this.#records.unfinished.delete(operation.id);
       entry.end.resolve(operation);
     } else {
       entry.end.reject(stoppedFirst(operation.id));
@@ -281,7 +272,7 @@ class InProcessQueue implements Queue {
       await this.#finish(entry, failed(unknownKind(entry.operation.kind)));
     } else if (entry.operation.state === "running") {
       this.#update(entry, { state: "interrupted" });
-      await this.#save(entry, entry.operation);
+      await this.#records.save(entry, entry.operation);
     }
   }
 
@@ -310,7 +301,7 @@ class InProcessQueue implements Queue {
     this.#update(entry, { priority: request.priority });
     entry.key = this.#keyOf(entry.operation);
     this.#line.place(entry);
-    await this.#save(entry, entry.operation);
+    await this.#records.save(entry, entry.operation);
     return entry.operation;
   }
 
@@ -326,13 +317,7 @@ class InProcessQueue implements Queue {
     const previous = entry.told;
     entry.operation = operation;
     entry.told = operation.state;
-    for (const listener of this.#listeners) tell(listener, operation, previous);
-  }
-
-  #save(entry: Entry, operation: Operation): Promise<void> {
-    const put = () => this.#options.store.put(operation);
-    entry.written = entry.written.then(put, put);
-    return entry.written;
+    this.#listeners.tell(operation, previous);
   }
 
   #keyOf(operation: Operation): number {
@@ -350,17 +335,6 @@ function checkedConcurrency(concurrency: number): number {
     "invalid_payload",
     `${concurrency} operations at once: it must be a whole number above 0`,
   );
-}
-
-/** A listener's mistake must not end an operation, nor go unseen: it surfaces as an uncaught error. */
-function tell(listener: QueueListener, ...change: Parameters<QueueListener>): void {
-  try {
-    listener(...change);
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
-  }
 }
 
 async function settledWithin(promises: readonly Promise<unknown>[], timeoutMs: number): Promise<void> {

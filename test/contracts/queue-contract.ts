@@ -4,7 +4,7 @@ import { AppError } from "../../src/errors.ts";
 import type { Queue } from "../../src/queue/port.ts";
 import { createWork, request, type Work } from "./queue-work.ts";
 
-export interface QueueParts {
+interface QueueParts {
   readonly runs: Readonly<Partial<Record<OperationKind, OperationRun>>>;
   readonly concurrency: number;
   readonly now: () => number;

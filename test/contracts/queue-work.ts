@@ -14,7 +14,7 @@ export interface Work {
   runningIds(): readonly string[];
 }
 
-export interface Job {
+interface Job {
   readonly operation: Operation;
   readonly context: OperationContext;
   isRunning: boolean;
