@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
@@ -27,7 +28,13 @@ export async function demo(flags: DemoFlags, commandLine: CommandLine): Promise<
   const releases = new AsyncDisposableStack();
   try {
     const dir = await mkdtemp(path.join(os.tmpdir(), "tomekeeper-demo-"));
-    releases.defer(() => rm(dir, { recursive: true, force: true }));
+    const removeNow = () => rmSync(dir, { recursive: true, force: true });
+    // Where the process ends at once: a second Ctrl+C, `| head`.
+    process.once("exit", removeNow);
+    releases.defer(async () => {
+      await rm(dir, { recursive: true, force: true });
+      process.off("exit", removeNow);
+    });
     const library = await makeLibrary(dir);
     heading(line, "An audiobook library, in the ways in which people lay them out");
     line.out(layoutText(library, line));

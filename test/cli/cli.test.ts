@@ -1,7 +1,8 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { writeRunnerFile } from "../../src/runner-file.ts";
+import { readRunnerFile, writeRunnerFile } from "../../src/runner-file.ts";
+import { acquireLock } from "../../src/store/lock.ts";
 import { version } from "../../src/version.ts";
 import { Cleanup, startBroker } from "../bus/harness.ts";
 import { type Desk, makeDesk, startScripted } from "./scripted-runner.ts";
@@ -207,7 +208,6 @@ describe("the runner", () => {
     await startScripted(cleanup, desk, { broker: { users } });
     const file = path.join(desk.dir, "runner.yaml");
     writeFileSync(file, "data_dir: .\nmqtt: {embedded: {users: [{username: me, password: p2}]}}\n");
-    const { readRunnerFile } = await import("../../src/runner-file.ts");
     const runner = readRunnerFile(desk.dir);
     if (runner !== null) writeRunnerFile(desk.dir, { ...runner, config_file: file });
     expect(await desk.type(["query", "--data", desk.dir], { cwd: "/" })).toMatchObject({ exitCode: 0 });
@@ -222,5 +222,42 @@ describe("the runner", () => {
     expect(exitCode).toBe(4);
     expect(err).toMatch(/not authorized|bad user name or password/i);
     expect(err).not.toContain("canary");
+  });
+});
+
+describe("doctor without a runner", () => {
+  test("checks by itself and makes nothing", async () => {
+    mkdirSync(path.join(desk.dir, "books"));
+    const { exitCode, json } = await desk.typeJson(["doctor", "--library", "books", "--data", "data"]);
+    expect(exitCode).toBe(0);
+    expect(json.checks).toContainEqual(
+      expect.objectContaining({ check: "root_exists:books", severity: "ok" }),
+    );
+    expect(existsSync(path.join(desk.dir, "data"))).toBe(false);
+  });
+
+  test("looks into the store, leaves the folder free, and ends with 3 where something is fatal", async () => {
+    const damaged = path.join(desk.dir, "data", "catalogue.db");
+    mkdirSync(path.dirname(damaged));
+    mkdirSync(path.join(desk.dir, "books"));
+    const command = ["doctor", "--library", "books", "--data", "data"];
+    expect(await desk.type(command)).toMatchObject({ exitCode: 0 });
+    expect(await desk.type(command)).toMatchObject({ exitCode: 0 });
+    writeFileSync(damaged, "no database ".repeat(1000));
+    const { exitCode, out } = await desk.type(command);
+    expect(exitCode).toBe(3);
+    expect(out).toMatch(/^fatal +store_schema:catalogue /m);
+    expect(await desk.type(["doctor", "--library", "gone", "--data", "data2"])).toMatchObject({
+      exitCode: 3,
+    });
+  });
+
+  test("says who holds the data folder where that one does not answer", async () => {
+    mkdirSync(path.join(desk.dir, "data"));
+    const lock = await acquireLock(path.join(desk.dir, "data"), new Date());
+    const { exitCode, out } = await desk.type(["doctor", "--data", "data"]);
+    await lock.release();
+    expect(exitCode).toBe(3);
+    expect(out).toMatch(new RegExp(`^fatal +lock .*process ${process.pid}`, "m"));
   });
 });

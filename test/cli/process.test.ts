@@ -5,7 +5,9 @@ import { createServer } from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
+import { connectAsync } from "mqtt";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { mosquittoPath, startMosquitto } from "../fixtures/mosquitto.ts";
 
 const mainFile = path.resolve(import.meta.dirname, "../../src/main.ts");
 
@@ -77,13 +79,25 @@ async function freePort(): Promise<number> {
 const runFlags = ["--library", "books", "--data", "data", "--mqtt-port", "0"];
 
 describe("run", () => {
-  test("prints one line when it is ready, is found by the other commands, and ends with 0 at SIGTERM", async () => {
-    const runner = start(["run", ...runFlags, "--node", "attic"]);
+  test("prints one line when it is ready, keeps others off its folder and port, and ends with 0 at SIGTERM", async () => {
+    writeFileSync(path.join(dir, "tomekeeper.yaml"), "node: attic\nscan: {walk_concurrency: 40}\n");
+    const runner = start(["run", ...runFlags]);
     const ready = await runner.line(/^tomekeeper ready /);
     expect(ready).toMatch(/^tomekeeper ready mqtt:\/\/127\.0\.0\.1:\d+ tomekeeper\/attic$/);
     expect(readdirSync(path.join(dir, "data"))).toContain("runner.json");
+    if (process.platform === "linux") {
+      // A thread for every folder that is listed at the same time.
+      expect(readdirSync(`/proc/${runner.child.pid}/task`).length).toBeGreaterThan(40);
+    }
 
+    const port = /:(\d+) /.exec(ready)?.[1] ?? "";
+    const sameFolder = start(["run", ...runFlags]);
+    const samePort = start(["run", "--library", "books", "--data", "other", "--mqtt-port", port]);
     const status = start(["status", "--data", "data", "--json"]);
+    expect(await sameFolder.exit).toBe(3);
+    expect(sameFolder.err()).toContain(`process ${runner.child.pid}`);
+    expect(await samePort.exit).toBe(2);
+    expect(samePort.err()).toContain(port);
     expect(await status.exit).toBe(0);
     expect(JSON.parse(status.out.join("\n"))).toMatchObject({
       availability: "online",
@@ -94,14 +108,6 @@ describe("run", () => {
     expect(await runner.exit).toBe(0);
     expect(runner.out).toEqual([ready]);
     expect(readdirSync(path.join(dir, "data"))).not.toContain("runner.json");
-    expect(await start(["status", "--data", "data"]).exit).toBe(4);
-  });
-
-  test("ends with 0 at SIGINT", async () => {
-    const runner = start(["run", ...runFlags]);
-    await runner.line(/^tomekeeper ready /);
-    runner.child.kill("SIGINT");
-    expect(await runner.exit).toBe(0);
   });
 
   test("does not start over a missing root, does not make it, and says what to do", async () => {
@@ -113,77 +119,54 @@ describe("run", () => {
     expect(existsSync(path.join(dir, "gone"))).toBe(false);
   });
 
-  test("does not start on a data folder that another runner has, and names that one", async () => {
-    const first = start(["run", ...runFlags]);
-    await first.line(/^tomekeeper ready /);
-    const second = start(["run", ...runFlags]);
-    expect(await second.exit).toBe(3);
-    expect(second.err()).toContain(`process ${first.child.pid}`);
-  });
-
-  test("does not start on a port that is taken", async () => {
-    const first = start(["run", ...runFlags]);
-    const port = /:(\d+) /.exec(await first.line(/^tomekeeper ready /))?.[1] ?? "";
-    const second = start(["run", "--library", "books", "--data", "other", "--mqtt-port", port]);
-    expect(await second.exit).toBe(2);
-    expect(second.err()).toContain(port);
-  });
-
-  test("starts without its external broker, says so in the ready line's place of it, and stops in time", async () => {
+  test("starts while its external broker is away, shows no password, and ends with 0 at SIGINT", async () => {
     const port = await freePort();
-    const url = `mqtt://127.0.0.1:${port}`;
-    const runner = start([
-      "run",
-      "--library",
-      "books",
-      "--data",
-      "data",
-      "--broker",
-      `mqtt://me:canary@127.0.0.1:${port}`,
-    ]);
-    expect(await runner.line(/^tomekeeper ready /)).toBe(`tomekeeper ready ${url} tomekeeper/main`);
-    runner.child.kill("SIGTERM");
+    const broker = `mqtt://me:canary@127.0.0.1:${port}`;
+    const runner = start(["run", "--library", "books", "--data", "data", "--broker", broker]);
+    const ready = await runner.line(/^tomekeeper ready /);
+    expect(ready).toBe(`tomekeeper ready mqtt://127.0.0.1:${port} tomekeeper/main`);
+    runner.child.kill("SIGINT");
     expect(await runner.exit).toBe(0);
     expect(runner.err()).not.toContain("canary");
   });
-
-  test.skipIf(process.platform !== "linux")(
-    "has a thread for every folder that is listed at the same time",
-    async () => {
-      writeFileSync(path.join(dir, "tomekeeper.yaml"), "scan: {walk_concurrency: 40}\n");
-      const runner = start(["run", ...runFlags]);
-      await runner.line(/^tomekeeper ready /);
-      expect(readdirSync(`/proc/${runner.child.pid}/task`).length).toBeGreaterThan(40);
-    },
-  );
 });
 
 describe("scan without a runner", () => {
-  test("starts one for the scan, prints the summary, and leaves nothing running", async () => {
+  test("starts one for the scan, also where the last one was ended at once by a second signal", async () => {
+    const runner = start(["run", ...runFlags]);
+    await runner.line(/^tomekeeper ready /);
+    // Two different ones, since the same twice may arrive as one.
+    runner.child.kill("SIGINT");
+    runner.child.kill("SIGTERM");
+    expect([130, 143]).toContain(await runner.exit);
+
     const scan = start(["scan", "--library", "books", "--data", "data"]);
     expect(await scan.exit).toBe(0);
     expect(scan.out.join("\n")).toMatch(/^Scanned \d+ folders? with 0 files/);
     expect(readdirSync(path.join(dir, "data"))).not.toContain("runner.json");
-    const again = start(["scan", "--library", "books", "--data", "data", "--json"]);
-    expect(await again.exit).toBe(0);
-    expect(JSON.parse(again.out.join("\n"))).toMatchObject({ state: "completed", summary: { books: 0 } });
   });
 
-  test("ends with 3 where the runner may not start", async () => {
-    const scan = start(["scan", "--library", "gone", "--data", "data"]);
-    expect(await scan.exit).toBe(3);
-    expect(scan.err()).toContain("does not exist");
-  });
-});
-
-test("doctor without a runner checks by itself and leaves the data folder free", async () => {
-  const doctor = start(["doctor", "--library", "books", "--data", "data", "--json"]);
-  expect(await doctor.exit).toBe(0);
-  expect(JSON.parse(doctor.out.join("\n"))).toMatchObject({ checks: expect.any(Array) });
-  expect(existsSync(path.join(dir, "data"))).toBe(false);
-  mkdirSync(path.join(dir, "data"));
-  expect(await start(["doctor", "--library", "books", "--data", "data"]).exit).toBe(0);
-  expect(await start(["doctor", "--library", "gone", "--data", "data"]).exit).toBe(3);
+  test.skipIf(mosquittoPath === null)(
+    "uses the configured broker where that is there (needs Mosquitto)",
+    async () => {
+      const mosquitto = await startMosquitto();
+      try {
+        writeFileSync(path.join(dir, "tomekeeper.yaml"), `mqtt: {url: "${mosquitto.url}"}\n`);
+        const scan = start(["scan", "--library", "books", "--data", "data", "--json"]);
+        expect(await scan.exit).toBe(0);
+        expect(JSON.parse(scan.out.join("\n"))).toMatchObject({ state: "completed", summary: { books: 0 } });
+        const client = await connectAsync(mosquitto.url);
+        const availability = new Promise((resolve) =>
+          client.once("message", (_, payload) => resolve(`${payload}`)),
+        );
+        await client.subscribeAsync("tomekeeper/main/availability");
+        expect(await availability).toBe("offline");
+        await client.endAsync();
+      } finally {
+        await mosquitto.stop();
+      }
+    },
+  );
 });
 
 test("output that nobody reads any more ends the command quietly", async () => {
