@@ -90,3 +90,11 @@ test("ends in order when it is interrupted in the middle of the show", async () 
   expect(said.err).toBe("");
   expect(readdirSync(tmp)).toEqual([]);
 });
+
+test("leaves nothing behind either where whoever reads it has had enough", async () => {
+  const { child, exited, hasSaid } = startDemo();
+  await hasSaid("tomekeeper ready");
+  child.stdout.destroy();
+  expect(await exited).toEqual([0, null]);
+  expect(readdirSync(tmp)).toEqual([]);
+});
