@@ -3,7 +3,7 @@ import type { ScanCatalogue, UnitChange } from "../domain/catalogue.ts";
 import type { ScanCounts, ScanProblem } from "../domain/scan.ts";
 import type { CheckpointSaver } from "./checkpoint.ts";
 import type { Identities } from "./identity.ts";
-import type { ScanTally } from "./scan-progress.ts";
+import { problemsShown, type ScanTally } from "./scan-progress.ts";
 import type { RootGuard } from "./scan-root.ts";
 import type { Pending, Step, UnitStep } from "./scan-steps.ts";
 import type { ReadUnit } from "./scan-unit.ts";
@@ -70,7 +70,8 @@ export function createScanBatch(options: BatchOptions): ScanBatch {
         tally.books(unit.bookCount);
         return;
       case "gone":
-        if (settledValue(unit.isGone)) changes.push({ kind: "vanished", rootId: options.rootId, path: unit.path });
+        if (settledValue(unit.isGone))
+          changes.push({ kind: "vanished", rootId: options.rootId, path: unit.path });
         else tally.books(unit.bookCount);
         return;
       case "read":
@@ -95,12 +96,12 @@ export function createScanBatch(options: BatchOptions): ScanBatch {
 
   function addProblems(more: readonly ScanProblem[]): void {
     tally.problems(more);
-    problems = problems.concat(more);
+    problems = problems.concat(more).slice(0, problemsShown);
   }
 
   /** Everything up to here is in `changes` or in the catalogue, and nothing of what comes behind is counted. */
   function mark(cursor: string): void {
-    savable = savable.concat(problems);
+    savable = savable.concat(problems).slice(0, problemsShown);
     problems = [];
     marked = { cursor, counts: tally.counts() };
   }

@@ -1,7 +1,7 @@
 import type { ScanCounts, ScanProblem, ScanProgress, ScanState } from "../domain/scan.ts";
 
 /** How many problems are kept to be shown; all are counted. */
-const problemsShown = 100;
+export const problemsShown = 100;
 
 /** What a scan has found and done, over all its runs. */
 export interface ScanTally {
@@ -13,7 +13,11 @@ export interface ScanTally {
   committed(added: number, changed: number): void;
   problems(problems: readonly ScanProblem[]): void;
   missing(count: number): void;
-  walkEnded(): void;
+  /** A second walk counts from here on what the scan has yet to reach. */
+  countingBegins(): void;
+  counted(audioFiles: number): void;
+  /** All that there is has been found, by the scan itself or by the count. */
+  totalKnown(): void;
   counts(): ScanCounts;
   /** The first of them. */
   shownProblems(): readonly ScanProblem[];
@@ -49,19 +53,27 @@ export function createScanTally(start: TallyStart): ScanTally {
   let dirsFound = counts.dirs;
   let filesFound = counts.files;
   let path = start.resumedFrom ?? start.startPath;
-  let hasWalkEnded = false;
+  let dirsCounted = 0;
+  let filesCounted = 0;
+  let isTotalKnown = false;
+  let lastPercent = 0;
 
+  /** It never falls, although files may come while the scan runs. */
   function percent(): number | null {
-    if (!hasWalkEnded) return null;
-    const [done, found] = filesFound > 0 ? [counts.files, filesFound] : [counts.dirs, dirsFound];
-    return found === 0 ? 100 : Math.min(100, Math.floor((done / found) * 1000) / 10);
+    if (!isTotalKnown) return null;
+    const files = Math.max(filesFound, filesCounted);
+    const [done, found] = files > 0 ? [counts.files, files] : [counts.dirs, Math.max(dirsFound, dirsCounted)];
+    const now = found === 0 ? 100 : Math.min(100, Math.floor((done / found) * 1000) / 10);
+    lastPercent = Math.max(lastPercent, now);
+    return lastPercent;
   }
 
   /** From the rate of this run: an earlier one may have had another disk or a warm cache. */
   function etaSeconds(): number | null {
     const doneNow = counts.files - start.counts.files;
-    if (!hasWalkEnded || doneNow === 0) return null;
-    return Math.ceil(((filesFound - counts.files) * start.elapsedMs()) / doneNow / 1000);
+    if (!isTotalKnown || doneNow === 0) return null;
+    const left = Math.max(filesFound, filesCounted) - counts.files;
+    return Math.ceil((left * start.elapsedMs()) / doneNow / 1000);
   }
 
   return {
@@ -91,8 +103,16 @@ export function createScanTally(start: TallyStart): ScanTally {
     missing(count) {
       counts.missing = count;
     },
-    walkEnded() {
-      hasWalkEnded = true;
+    countingBegins() {
+      dirsCounted = dirsFound;
+      filesCounted = filesFound;
+    },
+    counted(audioFiles) {
+      dirsCounted++;
+      filesCounted += audioFiles;
+    },
+    totalKnown() {
+      isTotalKnown = true;
     },
     counts: () => ({ ...counts }),
     shownProblems: () => shown,
@@ -101,9 +121,9 @@ export function createScanTally(start: TallyStart): ScanTally {
       operationId: start.operationId,
       rootId: start.rootId,
       path,
-      dirsFound,
+      dirsFound: Math.max(dirsFound, dirsCounted),
       dirsDone: counts.dirs,
-      filesFound,
+      filesFound: Math.max(filesFound, filesCounted),
       filesDone: counts.files,
       booksFound: counts.books,
       percent: percent(),

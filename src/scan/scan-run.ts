@@ -1,18 +1,18 @@
 import type { Root } from "../domain/book.ts";
 import type { ScanCatalogue } from "../domain/catalogue.ts";
 import type { OperationContext } from "../domain/operation.ts";
-import type { ScanProgress, ScanState } from "../domain/scan.ts";
+import type { ScanCounts, ScanProblem, ScanProgress, ScanState } from "../domain/scan.ts";
 import { AppError } from "../errors.ts";
 import type { CheckpointStore } from "../store/ports.ts";
 import { createCheckpointSaver } from "./checkpoint.ts";
 import { createIdentities } from "./identity.ts";
 import { type BookNews, createScanBatch } from "./scan-batch.ts";
-import { createScanTally, noCounts, type ScanTally } from "./scan-progress.ts";
+import { createScanTally, noCounts } from "./scan-progress.ts";
 import type { RootGuard } from "./scan-root.ts";
 import { createStepMaker, goneStep, isReady, type Step, stepSettled } from "./scan-steps.ts";
 import { createStoredUnits, storedUnitsUpTo } from "./scan-stored.ts";
-import type { BuildDrafts, ReadSidecars, ReadTracks } from "./scan-unit.ts";
-import type { Walk } from "./walk.ts";
+import { audioFilesOf, type BuildDrafts, type ReadSidecars, type ReadTracks } from "./scan-unit.ts";
+import type { Walk, WalkOptions } from "./walk.ts";
 
 /** What of `scan.*` a scan goes by; asked for when it begins. */
 export interface ScanSettings {
@@ -59,6 +59,9 @@ export interface Scan {
 /** Files being read, and folders under way, at which the walk waits: enough to keep every reader busy. */
 const filesAhead = 512;
 const foldersAhead = 2000;
+
+/** A scan that is done sooner needs no percent. */
+const countAfterMs = 500;
 
 export function beginScan(
   deps: ScanDeps,
@@ -108,8 +111,19 @@ export function beginScan(
   const { readTracks, readSidecars, buildDrafts } = deps;
   const readers = { rootId: root.id, rootPath: root.path, readTracks, readSidecars, buildDrafts, signal };
   const maker = createStepMaker({ catalogue, readers, stored, force });
+  const walkOptions: WalkOptions = {
+    rootPath: root.path,
+    startPath,
+    after: resumedFrom,
+    concurrency: settings.walkConcurrency,
+    ignore: settings.ignore,
+    signal,
+  };
   const steps: Step[] = [];
   let openFiles = 0;
+  /** Where the walk is, for the count that goes on from there. */
+  let lastWalked = resumedFrom;
+  let counting: Promise<void> | null = null;
 
   function report(state: ScanState): void {
     const progress = tally.progress(state);
@@ -118,7 +132,10 @@ export function beginScan(
   }
 
   function push(step: Step): void {
-    if (step.folder !== null) tally.found({ path: step.folder.path, audioFiles: step.audioFiles });
+    if (step.folder !== null) {
+      lastWalked = step.folder.path;
+      tally.found({ path: step.folder.path, audioFiles: step.audioFiles });
+    }
     steps.push(step);
     openFiles += step.openFiles;
   }
@@ -128,6 +145,7 @@ export function beginScan(
     for (let step = steps[0]; step !== undefined; step = steps[0]) {
       if (!isReady(step)) {
         if (openFiles <= maxFiles && steps.length <= maxSteps) return;
+        if (counting === null && elapsedNowMs() >= countAfterMs) counting = countAhead();
         await stepSettled(step);
         signal.throwIfAborted();
       }
@@ -143,6 +161,23 @@ export function beginScan(
     openFiles -= step.openFiles;
   }
 
+  /**
+   * The walk is held back by the reading, or it would have to keep all that it finds; so a second one, of which
+   * nothing is kept, runs ahead to tell how much there is.
+   */
+  async function countAhead(): Promise<void> {
+    tally.countingBegins();
+    const counted = { ...walkOptions, after: lastWalked, namesOnly: true };
+    try {
+      for await (const folders of deps.walk(counted)) {
+        for (const folder of folders) tally.counted(audioFilesOf(folder).length);
+      }
+      tally.totalKnown();
+    } catch {
+      // The scan's own walk meets the same folders and tells what is wrong; without a count there is no percent.
+    }
+  }
+
   /** Whatever lies before the point of resumption was not walked; it is only looked whether it is still there. */
   async function checkBefore(last: string): Promise<void> {
     for (const unit of storedUnitsUpTo(catalogue, root.id, startPath, last)) {
@@ -155,14 +190,12 @@ export function beginScan(
 
   async function run(): Promise<void> {
     report(resumedFrom === null ? "walking" : "resuming");
-    const { walkConcurrency: concurrency, ignore } = settings;
-    const options = { rootPath: root.path, startPath, after: resumedFrom, concurrency, ignore, signal };
-    for await (const folders of deps.walk(options)) {
+    for await (const folders of deps.walk(walkOptions)) {
       for (const folder of folders) push(maker.next(folder));
       await drain(filesAhead, foldersAhead);
       report(openFiles > 0 ? "reading" : "walking");
     }
-    tally.walkEnded();
+    tally.totalKnown();
     for (const step of maker.end()) {
       push(step);
       await drain(filesAhead, foldersAhead);
@@ -173,6 +206,12 @@ export function beginScan(
     await guard.checkAtEnd();
     await batch.commitAll();
     await saver.settled();
+  }
+
+  /** Ends what is still under way beside the scan. */
+  async function endAll(reason: unknown): Promise<void> {
+    ending.abort(reason);
+    await counting;
   }
 
   function tellMissing(): void {
@@ -193,7 +232,7 @@ export function beginScan(
       try {
         // A step that was cut off throws here; those before it have been taken.
         if (isStopped) await commitReady().catch(() => {});
-        ending.abort(error);
+        await endAll(error);
         await Promise.all(steps.map(stepSettled));
         if (isStopped || error instanceof AppError) await batch.commitAll();
         await saver.settled();
@@ -208,23 +247,26 @@ export function beginScan(
       report(isCancelled ? "idle" : isStopped ? "paused" : "failed");
     },
     async finish() {
+      await endAll("finished");
       tellMissing();
       if (startPath === "") catalogue.scanEnded(root.id, deps.now().toISOString());
       await catalogue.flush();
       await checkpoints.remove(operationId);
       report("idle");
-      return summaryOf(tally, elapsedMs(), resumedFrom);
+      // A crash between a commit and its checkpoint leaves books that the tally does not know of.
+      const counts = { ...tally.counts(), ...catalogue.committedBy(operationId) };
+      return summaryOf(counts, tally.shownProblems(), elapsedMs(), resumedFrom);
     },
   };
 }
 
 /** The summary of a scan as the contract has it. */
 function summaryOf(
-  tally: ScanTally,
+  counts: ScanCounts,
+  problems: readonly ScanProblem[],
   elapsedMs: number,
   resumedFrom: string | null,
 ): Readonly<Record<string, unknown>> {
-  const counts = tally.counts();
   return {
     dirs: counts.dirs,
     files: counts.files,
@@ -234,7 +276,7 @@ function summaryOf(
     changed: counts.changed,
     missing: counts.missing,
     problem_count: counts.problemCount,
-    problems: tally.shownProblems(),
+    problems,
     seconds: Math.round(elapsedMs) / 1000,
     resumed_from: resumedFrom,
   };

@@ -25,6 +25,8 @@ export interface AheadOptions extends ListingRules {
   readonly startPlace: Place;
   /** The names that lead from the start to the folder after which the walk goes on; null: from the start. */
   readonly after: readonly string[] | null;
+  /** Whether files are taken by their names alone. */
+  readonly namesOnly: boolean;
   /** Calls to the file system in flight. */
   readonly concurrency: number;
   /** Folders listed ahead of the one that is yielded next. */
@@ -189,8 +191,9 @@ export function createReadAhead(options: AheadOptions): ReadAhead {
       folder.problems = listing.problems;
       folder.hidden = listing.hidden;
       folder.files = listing.linkedFiles;
-      folder.openFiles = listing.plainFiles.length;
       filesHeld += listing.plainFiles.length + listing.linkedFiles.length;
+      if (options.namesOnly) folder.files = folder.files.concat(listing.plainFiles.map(nameOnly));
+      else folder.openFiles = listing.plainFiles.length;
     }
     if (folder.openFiles === 0) {
       finish(folder);
@@ -271,6 +274,10 @@ function knownFolder(path: string, place: Place, depth: number, after: readonly 
     openFiles: 0,
     next: null,
   };
+}
+
+function nameOnly(name: string): FileEntry {
+  return { name, sizeBytes: 0, mtimeMs: 0 };
 }
 
 /** Of a folder at or above the one to go on after: the one that leads there and those behind it. */

@@ -1,4 +1,3 @@
-import path from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Walk, WalkOptions } from "./walk.ts";
 import { fromThreadError, type WalkMessage, type WalkThreadData } from "./walk-messages.ts";
@@ -6,25 +5,23 @@ import { fromThreadError, type WalkMessage, type WalkThreadData } from "./walk-m
 /** Batches under way or waiting to be taken: with those of the read-ahead, all that a walk holds. */
 const batchesAhead = 8;
 
-/** The worker lies beside this file, with the same ending: `.ts` in the checkout, `.js` in the package. */
-const workerPath = path.join(import.meta.dirname, `walk-worker${path.extname(import.meta.filename)}`);
+/** The source in a checkout, the compiled file in a package. */
+const workerUrl = import.meta.url.endsWith(".ts")
+  ? new URL("./walk-worker.ts", import.meta.url)
+  : new URL("./walk-worker.js", import.meta.url);
+
+/** What it makes lives for milliseconds: a large nursery would only be memory that is held. */
+const limits = { maxYoungGenerationSizeMb: 8 };
 
 /**
  * `walk` in a thread of its own, where calls that the disk answers from memory are made directly: three times
  * as fast as through the thread pool, and the event loop has none of it. The thread ends with the walk.
  */
 export const walkInThread: Walk = async function* (options: WalkOptions) {
-  const { rootPath, startPath, after, concurrency, ignore, signal } = options;
+  const { signal, disk: _inherited, ...data } = options;
   signal.throwIfAborted();
-  const workerData: WalkThreadData = {
-    rootPath,
-    startPath,
-    after,
-    concurrency,
-    ignore,
-    credit: batchesAhead,
-  };
-  const worker = new Worker(workerPath, { workerData });
+  const workerData: WalkThreadData = { ...data, credit: batchesAhead };
+  const worker = new Worker(workerUrl, { workerData, resourceLimits: limits });
   const inbox = createInbox(worker, signal);
   try {
     for (;;) {

@@ -1,13 +1,9 @@
 import { AppError, type ErrorCode } from "../errors.ts";
+import type { WalkOptions } from "./walk.ts";
 import type { WalkedFolder } from "./walk-ahead.ts";
 
 /** What the walk's thread is started with. */
-export interface WalkThreadData {
-  readonly rootPath: string;
-  readonly startPath: string;
-  readonly after: string | null;
-  readonly concurrency: number;
-  readonly ignore: readonly string[];
+export interface WalkThreadData extends Omit<WalkOptions, "signal" | "disk"> {
   /** Batches that may be sent; each message to the thread allows one more. */
   readonly credit: number;
 }

@@ -173,13 +173,13 @@ describe("walk", () => {
     expect(await pathsOf(tree.path, { startPath: "B", after: "B" })).toEqual(["B/1", "B/2"]);
   });
 
-  it("yields nothing where the start is left out, and a problem where it is not there", async () => {
+  it("yields nothing where the start is left out or is not there", async () => {
     const tree = await treeOf({ "A/.ignore": "", "A/B/1.mp3": "x", ".b/1.mp3": "x", "Skip/x/1.mp3": "x" });
     expect(await pathsOf(tree.path, { startPath: "A/B" })).toEqual([]);
     expect(await pathsOf(tree.path, { startPath: "A" })).toEqual(["A"]);
     expect(await pathsOf(tree.path, { startPath: ".b" })).toEqual([]);
     expect(await pathsOf(tree.path, { startPath: "Skip/x", ignore: ["Skip"] })).toEqual([]);
-    expect(problemsOf(await walkAll(tree.path, { startPath: "Z/z" }))).toEqual([["Z/z", "vanished"]]);
+    expect(await pathsOf(tree.path, { startPath: "Z/z" })).toEqual([]);
   });
 
   it("walks any tree in order, complete, in the same way from every point and on every kind of disk", async () => {
@@ -207,6 +207,15 @@ describe("walk", () => {
         }
       }),
       { numRuns: 60 },
+    );
+  });
+
+  it("asks the disk for no file where names are enough", async () => {
+    const tree = await treeOf(sample);
+    const disk = failingDisk("lstat", "", "EIO");
+    const folders = await walkAll(tree.path, { namesOnly: true, disk });
+    expect(folders.map((each) => [each.path, namesOf(each)])).toEqual(
+      (await walkAll(tree.path)).map((each) => [each.path, namesOf(each)]),
     );
   });
 
