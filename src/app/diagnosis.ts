@@ -23,8 +23,7 @@ export function createDiagnosis(
 ): Diagnosis {
   const { url, username, password, ca } = config.mqtt;
   const isReadable = () => !store.issues.some((issue) => issue.store === "catalogue");
-  const booksIn = (rootId: string) =>
-    isReadable() ? (store.catalogue.totals().roots[rootId]?.books ?? 0) : 0;
+  const booksIn = (rootId: string) => (isReadable() ? store.catalogue.knownBooks(rootId) : 0);
   return {
     run: () =>
       runDiagnostics({

@@ -58,6 +58,7 @@ export function buildRunner(parts: RunnerParts): Runner {
   const { catalogue } = store;
   let live = liveSettings(config);
   let { diagnostics } = parts;
+  let diagnosing = Promise.resolve(diagnostics);
 
   const bus = createBus({
     node: config.node,
@@ -167,7 +168,13 @@ export function buildRunner(parts: RunnerParts): Runner {
   }
 
   /** Runs the checks again, and says where their outcome is another. */
-  async function diagnose(): Promise<Diagnostics> {
+  function diagnose(): Promise<Diagnostics> {
+    // One after the other: what an earlier one saw must not come after what a later one did.
+    diagnosing = diagnosing.then(diagnoseNow, diagnoseNow);
+    return diagnosing;
+  }
+
+  async function diagnoseNow(): Promise<Diagnostics> {
     const before = severitiesOf(diagnostics);
     diagnostics = await diagnosis.run();
     const { worst, checks } = diagnostics;

@@ -89,6 +89,8 @@ export interface ScanCatalogue {
   commit(operationId: string, changes: readonly UnitChange[]): CommitOutcome;
   /** Makes all commits so far durable against a power cut (the WAL is fsynced off the main thread). */
   flush(): Promise<void>;
+  /** How many books this operation has added and changed, over all its runs. */
+  committedBy(operationId: string): { readonly added: number; readonly changed: number };
   /** Books that this operation found missing and that are still missing. */
   missingBy(operationId: string): readonly BookSummary[];
   /** Records when a complete scan of the root ended (RFC 3339). */

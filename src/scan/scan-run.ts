@@ -7,12 +7,15 @@ import type { CheckpointStore } from "../store/ports.ts";
 import { createCheckpointSaver } from "./checkpoint.ts";
 import { createIdentities } from "./identity.ts";
 import { type BookNews, createScanBatch } from "./scan-batch.ts";
+import { countAhead } from "./scan-count.ts";
+import { createStepLine } from "./scan-line.ts";
 import { createScanTally, noCounts } from "./scan-progress.ts";
 import type { RootGuard } from "./scan-root.ts";
-import { createStepMaker, goneStep, isReady, type Step, stepSettled } from "./scan-steps.ts";
+import { createStepMaker, goneStep } from "./scan-steps.ts";
 import { createStoredUnits, storedUnitsUpTo } from "./scan-stored.ts";
-import { audioFilesOf, type BuildDrafts, type ReadSidecars, type ReadTracks } from "./scan-unit.ts";
+import type { BuildDrafts, ReadSidecars, ReadTracks } from "./scan-unit.ts";
 import type { Walk, WalkOptions } from "./walk.ts";
+import type { WalkedFolder } from "./walk-ahead.ts";
 
 /** What of `scan.*` a scan goes by; asked for when it begins. */
 export interface ScanSettings {
@@ -55,10 +58,6 @@ export interface Scan {
   /** After success: the last of the bookkeeping, and the summary. */
   finish(): Promise<Readonly<Record<string, unknown>>>;
 }
-
-/** Files being read, and folders under way, at which the walk waits: enough to keep every reader busy. */
-const filesAhead = 512;
-const foldersAhead = 2000;
 
 /** A scan that is done sooner needs no percent. */
 const countAfterMs = 500;
@@ -119,8 +118,7 @@ export function beginScan(
     ignore: settings.ignore,
     signal,
   };
-  const steps: Step[] = [];
-  let openFiles = 0;
+  const line = createStepLine({ batch, signal, onHeld: countIfSlow, onRead: () => report("reading") });
   /** Where the walk is, for the count that goes on from there. */
   let lastWalked = resumedFrom;
   let counting: Promise<void> | null = null;
@@ -131,77 +129,42 @@ export function beginScan(
     context.report(progress.percent);
   }
 
-  function push(step: Step): void {
-    if (step.folder !== null) {
-      lastWalked = step.folder.path;
-      tally.found({ path: step.folder.path, audioFiles: step.audioFiles });
-    }
-    steps.push(step);
-    openFiles += step.openFiles;
+  function pushFolder(folder: WalkedFolder): void {
+    const step = maker.next(folder);
+    lastWalked = folder.path;
+    tally.found({ path: folder.path, audioFiles: step.audioFiles });
+    line.push(step);
   }
 
-  /** Takes what is ready at the front, and waits for it where more than that is ahead. */
-  async function drain(maxFiles: number, maxSteps: number): Promise<void> {
-    for (let step = steps[0]; step !== undefined; step = steps[0]) {
-      if (!isReady(step)) {
-        if (openFiles <= maxFiles && steps.length <= maxSteps) return;
-        if (counting === null && elapsedNowMs() >= countAfterMs) counting = countAhead();
-        await stepSettled(step);
-        signal.throwIfAborted();
-      }
-      await takeFirst(step);
-      await batch.commitIfDue();
-      if (step.openFiles > 0) report("reading");
-    }
-  }
-
-  async function takeFirst(step: Step): Promise<void> {
-    await batch.take(step);
-    steps.shift();
-    openFiles -= step.openFiles;
-  }
-
-  /**
-   * The walk is held back by the reading, or it would have to keep all that it finds; so a second one, of which
-   * nothing is kept, runs ahead to tell how much there is.
-   */
-  async function countAhead(): Promise<void> {
-    tally.countingBegins();
-    const counted = { ...walkOptions, after: lastWalked, namesOnly: true };
-    try {
-      for await (const folders of deps.walk(counted)) {
-        for (const folder of folders) tally.counted(audioFilesOf(folder).length);
-      }
-      tally.totalKnown();
-    } catch {
-      // The scan's own walk meets the same folders and tells what is wrong; without a count there is no percent.
-    }
+  function countIfSlow(): void {
+    if (counting !== null || elapsedNowMs() < countAfterMs) return;
+    counting = countAhead(deps.walk, walkOptions, lastWalked, tally);
   }
 
   /** Whatever lies before the point of resumption was not walked; it is only looked whether it is still there. */
   async function checkBefore(last: string): Promise<void> {
     for (const unit of storedUnitsUpTo(catalogue, root.id, startPath, last)) {
       const step = goneStep(root.path, unit, false);
-      push({ folder: null, audioFiles: 0, units: [step], cursor: null, openFiles: 1 });
+      line.push({ folder: null, audioFiles: 0, units: [step], cursor: null, openFiles: 1 });
       tally.books(-unit.bookCount);
-      await drain(filesAhead, foldersAhead);
+      await line.drain();
     }
   }
 
   async function run(): Promise<void> {
     report(resumedFrom === null ? "walking" : "resuming");
     for await (const folders of deps.walk(walkOptions)) {
-      for (const folder of folders) push(maker.next(folder));
-      await drain(filesAhead, foldersAhead);
-      report(openFiles > 0 ? "reading" : "walking");
+      for (const folder of folders) pushFolder(folder);
+      await line.drain();
+      report(line.isReading() ? "reading" : "walking");
     }
     tally.totalKnown();
     for (const step of maker.end()) {
-      push(step);
-      await drain(filesAhead, foldersAhead);
+      line.push(step);
+      await line.drain();
     }
     if (resumedFrom !== null) await checkBefore(resumedFrom);
-    await drain(0, 0);
+    await line.drainAll();
     report("saving");
     await guard.checkAtEnd();
     await batch.commitAll();
@@ -220,10 +183,6 @@ export function beginScan(
     if (missing.length > 0) deps.onBooks({ added: [], changed: [], needsReview: [], missing });
   }
 
-  async function commitReady(): Promise<void> {
-    for (let step = steps[0]; step !== undefined && isReady(step); step = steps[0]) await takeFirst(step);
-  }
-
   return {
     run,
     async park(error) {
@@ -231,9 +190,9 @@ export function beginScan(
       const isCancelled = isStopped && context.signal.reason !== "shutdown";
       try {
         // A step that was cut off throws here; those before it have been taken.
-        if (isStopped) await commitReady().catch(() => {});
+        if (isStopped) await line.takeReady().catch(() => {});
         await endAll(error);
-        await Promise.all(steps.map(stepSettled));
+        await line.settled();
         if (isStopped || error instanceof AppError) await batch.commitAll();
         await saver.settled();
         if (isCancelled) await checkpoints.remove(operationId);

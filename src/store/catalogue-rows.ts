@@ -75,6 +75,8 @@ export interface StoredContent {
   readonly chapters: readonly Chapter[];
   readonly companions: readonly Companion[];
   readonly cover: Cover | null;
+  /** Of what no layer says: where the chapters and the cover are from. */
+  readonly provenance?: BookDraft["provenance"];
 }
 
 export interface KeptLayers {
@@ -105,6 +107,7 @@ export function storedContent(draft: BookDraft): {
     chapters: draft.chapters,
     companions: draft.companions,
     cover: draft.cover,
+    ...(draft.provenance === undefined ? {} : { provenance: draft.provenance }),
   };
   return { content, mtimes: JSON.stringify(draft.tracks.map((track) => track.mtimeMs)) };
 }
@@ -189,6 +192,7 @@ export function bookOf(row: Row, state: BookState): Book {
     layers: scanned,
     titleIsBareName: _,
     tracks,
+    provenance: scannedProvenance,
     ...content
   }: StoredContent = JSON.parse(text(row, "content"));
   const mtimes: readonly number[] = JSON.parse(text(row, "mtimes"));
@@ -211,7 +215,7 @@ export function bookOf(row: Row, state: BookState): Book {
     tracks: tracks.map((track, index) => ({ ...track, mtimeMs: mtimes[index] ?? 0 })),
     reviewReason: textOrNull(row, "review_reason"),
     layers,
-    provenance,
+    provenance: { ...provenance, ...scannedProvenance },
     fingerprint: text(row, "fingerprint"),
     addedAt: text(row, "added_at"),
     changedAt: text(row, "changed_at"),

@@ -94,7 +94,12 @@ const migrations: readonly string[] = [
     PRIMARY KEY (kind, root_id, name)
   ) STRICT, WITHOUT ROWID;
   -- Which operations added or changed a book, or found it missing.
-  CREATE TABLE operations (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT;
+  CREATE TABLE operations (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    added INTEGER NOT NULL DEFAULT 0,
+    changed INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
   CREATE TABLE book_history (
     book INTEGER NOT NULL,
     operation INTEGER NOT NULL,

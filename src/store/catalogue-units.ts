@@ -11,6 +11,7 @@ export interface UnitReader {
   unitBooks(rootId: string, path: string): readonly KnownBook[];
   booksByFingerprint(rootId: string, fingerprint: string): readonly KnownBook[];
   unitCount(): number;
+  knownBooks(rootId: string): number;
 }
 
 export function prepareUnitReader(database: DatabaseSync): UnitReader {
@@ -27,8 +28,10 @@ export function prepareUnitReader(database: DatabaseSync): UnitReader {
   const alike = database.prepare(
     `${known} WHERE root_id = ? AND fingerprint_key = ? AND fingerprint = ? ORDER BY path, id`,
   );
+  const books = database.prepare("SELECT books FROM root_totals WHERE root_id = ?");
   const count = database.prepare("SELECT count(*) AS units FROM units");
   return {
+    knownBooks: (rootId) => integer(books.get(rootId) ?? { books: 0 }, "books"),
     unitCount: () => integer(count.get() ?? {}, "units"),
     unitsAfter: (rootId, after, limit) => {
       const rows =

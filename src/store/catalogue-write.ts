@@ -65,7 +65,7 @@ export class CatalogueWriter {
         }
       }
       this.#books.finish();
-      this.#writeHistory(operationId, outcome.touched);
+      this.#writeHistory(operationId, outcome);
       const { added, changed, needsReview } = outcome;
       return { added, changed, needsReview, touched };
     });
@@ -114,11 +114,12 @@ export class CatalogueWriter {
     }
   }
 
-  #writeHistory(operationId: string, bookIds: readonly string[]): void {
-    if (bookIds.length === 0) return;
+  #writeHistory(operationId: string, { added, changed, touched }: Outcome): void {
+    if (touched.length === 0) return;
     this.#statements.addOperation.run(operationId);
+    this.#statements.countBooks.run(added.length, changed.length, operationId);
     const operation = this.#statements.findOperation.get(operationId)?.["number"] ?? null;
-    for (const id of bookIds) this.#statements.addHistory.run(operation, id);
+    for (const id of touched) this.#statements.addHistory.run(operation, id);
   }
 
   #removeUnit(rootId: string, path: string): void {
@@ -209,6 +210,7 @@ const sql = {
   wholeBook: "SELECT * FROM books JOIN book_documents ON book = number WHERE id = ?",
   booksOfUnit: "SELECT * FROM books WHERE root_id = ? AND unit_path = ?",
   addOperation: "INSERT OR IGNORE INTO operations (id) VALUES (?)",
+  countBooks: "UPDATE operations SET added = added + ?, changed = changed + ? WHERE id = ?",
   findOperation: "SELECT number FROM operations WHERE id = ?",
   addHistory: "INSERT OR IGNORE INTO book_history SELECT number, ? FROM books WHERE id = ?",
   putMtimes: "UPDATE book_documents SET mtimes = ? WHERE book = ?",

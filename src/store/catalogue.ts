@@ -31,6 +31,7 @@ class SqliteCatalogue implements CatalogueFile {
   readonly #wholeBook: StatementSync;
   readonly #missingBy: StatementSync;
   readonly #historyOf: StatementSync;
+  readonly #committedBy: StatementSync;
   readonly #scanEnded: StatementSync;
   readonly #rootsWithTotals: StatementSync;
   readonly #offlineRoots = new Set<string>();
@@ -54,6 +55,7 @@ class SqliteCatalogue implements CatalogueFile {
       JOIN operations ON operations.number = operation
       WHERE book = (SELECT number FROM books WHERE id = ?)
       ORDER BY operation DESC LIMIT 50`);
+    this.#committedBy = database.prepare("SELECT added, changed FROM operations WHERE id = ?");
     this.#missingBy = database.prepare(
       "SELECT number FROM books WHERE missing_by = ? ORDER BY title_key, number",
     );
@@ -85,6 +87,10 @@ class SqliteCatalogue implements CatalogueFile {
     return this.#guarded(() => this.#units.unitCount());
   }
 
+  knownBooks(rootId: string): number {
+    return this.#guarded(() => this.#units.knownBooks(rootId));
+  }
+
   historyOf(bookId: string): readonly string[] {
     return this.#guarded(() => this.#historyOf.all(bookId).map((row) => text(row, "id")));
   }
@@ -94,6 +100,11 @@ class SqliteCatalogue implements CatalogueFile {
     const { touched, ...outcome } = this.#guarded(() => this.#writer.commit(operationId, changes));
     if (touched) this.#booksChanged();
     return outcome;
+  }
+
+  committedBy(operationId: string): { readonly added: number; readonly changed: number } {
+    const row = this.#guarded(() => this.#committedBy.get(operationId));
+    return { added: Number(row?.["added"] ?? 0), changed: Number(row?.["changed"] ?? 0) };
   }
 
   missingBy(operationId: string): readonly BookSummary[] {

@@ -73,6 +73,8 @@ export interface Catalogue extends ScanCatalogue, BookCatalogue {
   book(id: string): Book | null;
   /** Ids of the last 50 operations that added or changed the book, or found it missing; newest first. */
   historyOf(bookId: string): readonly string[];
+  /** Books of the root that were there when it was last looked at, whether it is online or not. */
+  knownBooks(rootId: string): number;
   /** Folders that hold books, disc folders not counted, over all roots. */
   unitCount(): number;
   /** Writes a user's correction: keys that are absent or `undefined` stay as they are. Throws `not_found`. */
