@@ -21,7 +21,7 @@ export const wireErrorCodes = [
 
 export type WireErrorCode = (typeof wireErrorCodes)[number];
 
-export type InternalErrorCode =
+type InternalErrorCode =
   | "config_invalid"
   | "lock_held"
   | "store_damaged"
@@ -71,7 +71,7 @@ function isInternal(code: ErrorCode): code is InternalErrorCode {
   return Object.hasOwn(internalToWire, code);
 }
 
-export function wireCode(code: ErrorCode): WireErrorCode {
+function wireCode(code: ErrorCode): WireErrorCode {
   return isInternal(code) ? internalToWire[code] : code;
 }
 

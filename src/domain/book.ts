@@ -1,5 +1,5 @@
 /** A place in the disk's tree that the configuration names. */
-export type RootKind = "library" | "inbox";
+type RootKind = "library" | "inbox";
 
 export interface Root {
   /** Slug, unique, stable: it stands in topics' payloads and in the catalogue. */
@@ -52,7 +52,7 @@ export const fieldSources = [
   "match",
   "user",
 ] as const;
-export type FieldSource = (typeof fieldSources)[number];
+type FieldSource = (typeof fieldSources)[number];
 
 /** Who said what. The scan fills the layers below `match`; a match and a user's correction survive every scan. */
 export type FieldLayers = Readonly<Partial<Record<FieldSource, BookFields>>>;
