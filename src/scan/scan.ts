@@ -27,11 +27,11 @@ export function createScanRun(deps: ScanDeps): OperationRun {
     const scan = beginScan(deps, operation.id, context, input, guard);
     try {
       await scan.run();
+      return await scan.finish();
     } catch (error) {
       await scan.park(error);
       throw error;
     }
-    return scan.finish();
   };
 }
 

@@ -151,7 +151,7 @@ describe("a scan that was interrupted", () => {
           }
         },
       ),
-      { numRuns: 15 },
+      { numRuns: 10 },
     );
   });
 

@@ -206,7 +206,7 @@ describe("walk", () => {
           await tree.dispose();
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 
