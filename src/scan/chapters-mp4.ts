@@ -16,6 +16,8 @@ export interface Mp4Movie {
   readonly hasAudio: boolean;
   /** From the chapter track that an audio track refers to, else from Nero's `chpl` box. */
   readonly chapters: readonly RawChapter[];
+  /** The iTunes tag's picture, if any. */
+  readonly picture: Box | null;
 }
 
 /** One track, as far as it tells which one holds the chapters. */
@@ -45,6 +47,7 @@ export function readMp4Movie(source: ByteSource): Mp4Movie | null {
   return {
     durationMs: milliseconds(header) || longest(source, audio),
     hasAudio: audio.length > 0,
+    picture: findPicture(source, userData),
     chapters: fromTrack.length > 0 ? fromTrack : readNeroChapters(source, findBox(source, userData, "chpl")),
   };
 }
@@ -92,6 +95,14 @@ function chapterTrackOf(audio: readonly TrackHead[], tracks: readonly TrackHead[
   const referred = audio.flatMap((track) => track.chapterTracks);
   const isText = (track: TrackHead): boolean => /^(text|sbtl|subt)$/.test(track.handler);
   return tracks.find((track) => referred.includes(track.id) && isText(track)) ?? null;
+}
+
+function findPicture(source: ByteSource, userData: Box | null): Box | null {
+  const tag = findBox(source, userData, "meta");
+  if (tag === null) return null;
+  const versionBytes = 4;
+  const list = findBox(source, { ...tag, start: tag.start + versionBytes }, "ilst");
+  return findBox(source, list, "covr");
 }
 
 /**

@@ -23,6 +23,7 @@ import { readId3Chapters } from "./chapters-id3.ts";
 import type { RawChapter } from "./chapters-list.ts";
 import { readMp4Movie } from "./chapters-mp4.ts";
 import { readXiphChapters } from "./chapters-xiph.ts";
+import { hasPossibleFlacComment, hasPossibleOggComment } from "./read-comment-count.ts";
 import { findAdts, findMpegAudio } from "./read-frames.ts";
 import { type AudioKind, id3TagBytes, kindOfBytes, kindOfName } from "./read-kind.ts";
 import { readMatroska } from "./read-matroska.ts";
@@ -68,12 +69,16 @@ export function readFormat(window: FileWindow, fields: TagFields): FormatReading
 function readMpeg4(window: FileWindow, fields: TagFields): FormatReading | null {
   const movie = readMp4Movie(window);
   if (movie === null || !movie.hasAudio) return null;
+  // Its first bytes say that it is there: the header of its data box.
+  const dataHeaderBytes = 16;
+  if (movie.picture !== null) window.hide(movie.picture.start + dataHeaderBytes, movie.picture.end);
   const file = new Mpeg4File(window, ReadStyle.None);
   const hasPicture = readMp4(file.tag, fields);
   return { durationSeconds: movie.durationMs / 1000, chapters: movie.chapters, hasPicture };
 }
 
-function readFlac(window: FileWindow, fields: TagFields): FormatReading {
+function readFlac(window: FileWindow, fields: TagFields): FormatReading | null {
+  if (!hasPossibleFlacComment(window, id3TagBytes(window.head(16)))) return null;
   const file = new FlacFile(window, ReadStyle.Average | ReadStyle.PictureLazy);
   const comment = file.tag.xiphComment;
   if (comment !== undefined) readXiph(comment, fields);
@@ -96,6 +101,7 @@ function readOgg(window: FileWindow, fields: TagFields): FormatReading | null {
       hasPicture: (flac.comment?.pictures.length ?? 0) > 0,
     };
   }
+  if (!hasPossibleOggComment(window)) return null;
   const file = new OggFile(window, ReadStyle.Average | ReadStyle.PictureLazy);
   const comment = file.getTag(TagTypes.Xiph);
   if (comment instanceof XiphComment) readXiph(comment, fields);

@@ -22,7 +22,7 @@ const searchBytes = 128 * 1024;
 const walkBytes = 256 * 1024;
 
 /**
- * The first MPEG audio frame at or after `from` that another one follows. A sync word alone is in every
+ * The first MPEG audio frame at or after `from` that others follow. A sync word alone is in every
  * random kilobyte; node-taglib-sharp takes the first for sound and gives up after one kilobyte.
  */
 export function findMpegAudio(source: ByteSource, from: number, end: number): number | null {
@@ -49,12 +49,22 @@ function findStream(source: ByteSource, from: number, end: number, parse: ParseF
   for (let at = bytes.indexOf(0xff); at !== -1; at = bytes.indexOf(0xff, at + 1)) {
     const frame = parse(bytes, at);
     if (frame === null) continue;
-    const next = at + frame.sizeBytes;
-    // The only frame of a very short file, or one that is cut.
-    if (at === 0 && from + next >= end) return from;
-    if (parse(bytes, next)?.kind === frame.kind) return from + at;
+    if (isFollowed(bytes, at, frame, parse, at === 0 ? end - from : Number.POSITIVE_INFINITY))
+      return from + at;
   }
   return null;
+}
+
+/** Two more frames of the same kind, or the end of a very short file, which is one frame and nothing else. */
+function isFollowed(bytes: Buffer, at: number, frame: Frame, parse: ParseFrame, endAt: number): boolean {
+  let next = at + frame.sizeBytes;
+  for (let count = 0; count < 2; count++) {
+    if (next === endAt || (count > 0 && next > endAt)) return true;
+    const following = parse(bytes, next);
+    if (following?.kind !== frame.kind) return false;
+    next += following.sizeBytes;
+  }
+  return true;
 }
 
 /** Kilobits a second, by the header's index: MPEG 1 layers I to III, then MPEG 2 and 2.5 layer I, layers II and III. */

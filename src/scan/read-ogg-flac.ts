@@ -1,5 +1,6 @@
 import { ByteVector, XiphComment } from "node-taglib-sharp";
 import type { ByteSource } from "./chapters-mp4-boxes.ts";
+import { hasPossibleComment } from "./read-comment-count.ts";
 
 export interface OggFlacReading {
   readonly durationSeconds: number;
@@ -36,7 +37,7 @@ export function readOggFlac(source: ByteSource): OggFlacReading | null {
     }
     const header = packet[0] ?? 0xff;
     if (header === 0xff) break;
-    if ((header & 0x7f) === commentBlock) {
+    if ((header & 0x7f) === commentBlock && hasPossibleComment(packet.subarray(4))) {
       comment = XiphComment.fromData(ByteVector.fromByteArray(packet.subarray(4)), true);
     }
     if ((header & 0x80) !== 0) break;

@@ -19,6 +19,11 @@ export interface FileWindow extends IFileAbstraction {
   head(lengthBytes: number): Buffer;
   /** At most these bytes: fewer at the end of the file, none beyond it. Valid until the next call of any kind. */
   bytesAt(position: number, lengthBytes: number): Buffer;
+  /**
+   * What the library reads between these positions from now on is zeros and costs nothing: for a picture, of
+   * which only the presence matters. `bytesAt` still gives the truth.
+   */
+  hide(start: number, end: number): void;
 }
 
 export class NotAFileError extends Error {
@@ -45,10 +50,14 @@ export function createFileWindow(): FileWindow {
   let nearEnd = 0;
   let nextRead = smallestRead;
   let failure: unknown = null;
+  let hiddenStart = 0;
+  let hiddenEnd = 0;
 
   function open(path: string): void {
     close();
     failure = null;
+    hiddenStart = 0;
+    hiddenEnd = 0;
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stats = fstatSync(fd);
     if (!stats.isFile()) {
@@ -92,7 +101,6 @@ export function createFileWindow(): FileWindow {
     nearStart = start;
     nearEnd = start;
     nearEnd = start + fill(near, wanted, start);
-    if (near.length > 4 * largestRead) nextRead = smallestRead;
   }
 
   /** How many bytes could be read: fewer than wanted where the file has become shorter. */
@@ -115,7 +123,11 @@ export function createFileWindow(): FileWindow {
     }
   }
 
-  const stream = createStream({ bytesAt, length: () => sizeBytes });
+  const stream = createStream({
+    bytesAt,
+    length: () => sizeBytes,
+    isHidden: (start, end) => start >= hiddenStart && end <= hiddenEnd,
+  });
   return {
     open,
     close,
@@ -124,6 +136,10 @@ export function createFileWindow(): FileWindow {
     },
     head: (lengthBytes) => head.subarray(0, Math.min(lengthBytes, headLength)),
     bytesAt,
+    hide(start, end) {
+      hiddenStart = start;
+      hiddenEnd = end;
+    },
     get failure() {
       return failure;
     },
@@ -144,6 +160,7 @@ export function createFileWindow(): FileWindow {
 function createStream(source: {
   readonly bytesAt: (position: number, lengthBytes: number) => Buffer;
   readonly length: () => number;
+  readonly isHidden: (start: number, end: number) => boolean;
 }): IStream {
   return {
     canWrite: false,
@@ -153,6 +170,11 @@ function createStream(source: {
     },
     close() {},
     read(target, offset, lengthBytes) {
+      if (source.isHidden(this.position, this.position + lengthBytes)) {
+        target.fill(0, offset, offset + lengthBytes);
+        this.position += lengthBytes;
+        return lengthBytes;
+      }
       const bytes = source.bytesAt(this.position, lengthBytes);
       target.set(bytes, offset);
       this.position += bytes.length;

@@ -38,7 +38,7 @@ const startTimeoutMs = 30_000;
 const closeTimeoutMs = 2000;
 
 /** Enough for any real file; a hostile one ends its worker, not the runner. */
-const workerLimits = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 16 } as const;
+const workerLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 } as const;
 
 interface RunningBatch {
   readonly items: readonly TagItem[];
