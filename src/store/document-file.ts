@@ -43,23 +43,33 @@ export class DocumentFile {
   #durableBytes = 0;
   #sealedBytes = 0;
   #lineCount = 0;
-  #documentCount = 0;
+  #documentCount: number;
   #failure: AppError | null = null;
 
-  private constructor(file: string, database: Database, framing: Framing, handle: FileHandle) {
+  private constructor(
+    file: string,
+    documentCount: number,
+    database: Database,
+    framing: Framing,
+    handle: FileHandle,
+  ) {
     this.#file = file;
+    this.#documentCount = documentCount;
     this.#database = database;
     this.#framing = framing;
     this.#handle = handle;
   }
 
-  /** Loads the file, creating it where there is none. The caller has checked every line and the free space. */
-  static async open(file: string): Promise<DocumentFile> {
+  /**
+   * Loads the file, creating it where there is none. The caller has checked every line and the free space, and
+   * counted the documents.
+   */
+  static async open(file: string, documentCount: number): Promise<DocumentFile> {
     const framing: Framing = { sealedBytes: 0, writtenBytes: 0 };
     const database = createDatabase(file, framing);
     await database.load();
     await syncFolder(path.dirname(file));
-    const opened = new DocumentFile(file, database, framing, await open(file, "r+"));
+    const opened = new DocumentFile(file, documentCount, database, framing, await open(file, "r+"));
     try {
       await opened.#rewritten();
     } catch (error) {
@@ -67,10 +77,6 @@ export class DocumentFile {
       throw error;
     }
     return opened;
-  }
-
-  async documents(): Promise<readonly RawDocument[]> {
-    return this.#database.find<RawDocument>({ _id: { $ne: sealId } }).exec();
   }
 
   /** Resolves when the inserts and the removals are on the disk. Not for concurrent calls. */
@@ -119,7 +125,6 @@ export class DocumentFile {
   }
 
   async #rewritten(): Promise<void> {
-    this.#documentCount = await this.#database.count({ _id: { $ne: sealId } });
     this.#lineCount = this.#documentCount;
     this.#durableBytes = (await this.#handle.stat()).size;
     await this.#seal();

@@ -6,6 +6,7 @@ import { type CatalogueFile, openCatalogue } from "./catalogue.ts";
 import { openCheckpoints } from "./checkpoints.ts";
 import { openCommands } from "./commands.ts";
 import type { StoreFile } from "./documents.ts";
+import { syncFolder } from "./durable.ts";
 import { acquireLock } from "./lock.ts";
 import { readNodeId } from "./node-id.ts";
 import { openOperations } from "./operations.ts";
@@ -72,6 +73,7 @@ async function openIn(options: OpenStoreOptions, releases: (() => Promise<void>)
   releases.push(() => commands.close());
   const { catalogue, file: catalogueFile } = tryCatalogue(path.join(dataDir, "catalogue.db"), now, report);
   if (catalogueFile !== null) releases.push(() => catalogueFile.close());
+  await syncFolder(dataDir);
   const files: Readonly<Record<string, StoreFile>> = { operations, checkpoints, commands };
   return {
     operations,
@@ -139,7 +141,16 @@ function issueOf(store: string, error: unknown, remedy: string): StoreIssue {
       remedy: "Install the version that wrote it, or a newer one.",
     };
   }
-  return { store, severity: "fatal", code: code === "read_only" ? code : "store_damaged", message, remedy };
+  if (code === "read_only") {
+    return {
+      store,
+      severity: "fatal",
+      code,
+      message,
+      remedy: "Free space or repair the disk, then restart.",
+    };
+  }
+  return { store, severity: "fatal", code: "store_damaged", message, remedy };
 }
 
 /** Stands where the catalogue could not be opened: an empty one would look like an empty library. */
