@@ -44,15 +44,18 @@ export function readAsf(tag: AsfTag, fields: TagFields): boolean {
   fields.own("ARTIST", author ?? "");
   // What players show and edit as the comment.
   fields.own("COMMENT", description ?? "");
-  for (const descriptor of tag.extendedContentDescriptionObject.descriptors) {
-    if (descriptor.name === "WM/Picture") {
+  const descriptors = tag.extendedContentDescriptionObject.descriptors;
+  // Values of more than 64 KiB stand in the metadata library.
+  for (const descriptor of [...descriptors, ...tag.metadataLibraryObject.records]) {
+    const { name } = descriptor;
+    if (name === "WM/Picture") {
       hasPicture = true;
       continue;
     }
-    const name = asfNames[descriptor.name];
+    const known = asfNames[name];
     const value = descriptor.toString() ?? "";
-    if (name !== undefined) fields.own(name, value);
-    else fields.free(descriptor.name, value);
+    if (known !== undefined) fields.own(known, value);
+    else fields.free(name, value);
   }
   return hasPicture;
 }

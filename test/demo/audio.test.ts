@@ -56,28 +56,31 @@ describe.skipIf(!hasFfprobe)("made audio as ffprobe sees it (needs ffprobe)", ()
     { title: "Zweites — ü", startMs: 1234, endMs: 61_440 },
   ];
 
-  it.each(audioExtensions)("has its sound, its duration, its tags and its chapters: %s", async (extension) => {
-    const file = path.join(folder, `sound.${extension}`);
-    const tags = { title: "A title é", album: "An album", artist: "Somebody", series: "A series" };
-    const canHaveChapters = extension !== "wma";
-    await makeAudio(file, { tags, durationSeconds, ...(canHaveChapters ? { chapters } : {}) });
-    const seen = probe(file);
-    expect(seen.streams.some((stream) => stream.codec_type === "audio")).toBe(true);
-    const all = { ...seen.format.tags, ...seen.streams[0]?.tags };
-    const named = new Map(Object.entries(all).map(([name, value]) => [name.toUpperCase(), value]));
-    expect(named.get("TITLE")).toBe("A title é");
-    expect(named.get("ALBUM")).toBe("An album");
-    expect(named.get("SERIES")).toBe("A series");
-    // ffprobe guesses the duration of an ADTS stream and of a wma without an index from the bit rate.
-    if (extension !== "aac" && extension !== "wma") {
-      expect(Number(seen.format.duration)).toBeCloseTo(durationSeconds, 1);
-    }
-    if (canHaveChapters) {
-      expect(seen.chapters.map((chapter) => chapter.tags?.title)).toEqual(["Opening", "Zweites — ü"]);
-      expect(Number(seen.chapters[1]?.start_time)).toBeCloseTo(1.234, 6);
-    }
-    expect((await stat(file)).size).toBeLessThan(1_000_000);
-  });
+  it.each(audioExtensions)(
+    "has its sound, its duration, its tags and its chapters: %s",
+    async (extension) => {
+      const file = path.join(folder, `sound.${extension}`);
+      const tags = { title: "A title é", album: "An album", artist: "Somebody", series: "A series" };
+      const canHaveChapters = extension !== "wma";
+      await makeAudio(file, { tags, durationSeconds, ...(canHaveChapters ? { chapters } : {}) });
+      const seen = probe(file);
+      expect(seen.streams.some((stream) => stream.codec_type === "audio")).toBe(true);
+      const all = { ...seen.format.tags, ...seen.streams[0]?.tags };
+      const named = new Map(Object.entries(all).map(([name, value]) => [name.toUpperCase(), value]));
+      expect(named.get("TITLE")).toBe("A title é");
+      expect(named.get("ALBUM")).toBe("An album");
+      expect(named.get("SERIES")).toBe("A series");
+      // ffprobe guesses the duration of an ADTS stream and of a wma without an index from the bit rate.
+      if (extension !== "aac" && extension !== "wma") {
+        expect(Number(seen.format.duration)).toBeCloseTo(durationSeconds, 1);
+      }
+      if (canHaveChapters) {
+        expect(seen.chapters.map((chapter) => chapter.tags?.title)).toEqual(["Opening", "Zweites — ü"]);
+        expect(Number(seen.chapters[1]?.start_time)).toBeCloseTo(1.234, 6);
+      }
+      expect((await stat(file)).size).toBeLessThan(1_000_000);
+    },
+  );
 });
 
 interface Probe {
