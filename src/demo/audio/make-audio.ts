@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import type { TrackChapter } from "../../domain/scan.ts";
 import type { AudioTags } from "./audio-tags.ts";
 import { makeMatroska } from "./matroska-sound.ts";
-import { makeMp4 } from "./mp4-sound.ts";
+import { type Mp4Layout, makeMp4, mp4TagOf } from "./mp4-sound.ts";
 import { stretchSound } from "./stretch-sound.ts";
 import { writeTags } from "./write-tags.ts";
 
@@ -64,22 +64,21 @@ export async function makeAudioBytes(extension: string, content: AudioContent): 
     return makeMatroska(sound, { tags, chapters, picture, durationSeconds });
   }
   if (kind === "wma" && chapters.length > 0) throw new Error("A wma file cannot be given chapters.");
-  const untagged =
-    template.brand === undefined
-      ? stretched(kind, sound, durationSeconds)
-      : makeMp4(sound, {
-          brand: template.brand,
-          durationSeconds: durationSeconds ?? 1,
-          chapters,
-          chapterStyle: content.chapterStyle ?? "both",
-          moov: content.moov ?? "first",
-        });
-  return writeTags(`sound.${kind}`, untagged, {
-    tags,
-    chapters,
-    picture,
-    id3Version: content.id3Version ?? 4,
-  });
+  const tagContent = { tags, chapters, picture, id3Version: content.id3Version ?? 4 };
+  if (template.brand !== undefined) {
+    const layout: Mp4Layout = {
+      brand: template.brand,
+      durationSeconds: durationSeconds ?? 1,
+      chapters,
+      chapterStyle: content.chapterStyle ?? "both",
+      moov: content.moov ?? "first",
+      tag: null,
+    };
+    // node-taglib-sharp damages boxes that it does not know (chpl): it fills the tag of a file without them.
+    const tagged = writeTags("sound.mp4", makeMp4(sound, { ...layout, chapters: [] }), tagContent);
+    return makeMp4(sound, { ...layout, tag: mp4TagOf(tagged) });
+  }
+  return writeTags(`sound.${kind}`, stretched(kind, sound, durationSeconds), tagContent);
 }
 
 function stretched(kind: string, sound: Buffer, durationSeconds: number | null): Buffer {

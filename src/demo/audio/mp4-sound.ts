@@ -9,6 +9,8 @@ export interface Mp4Layout {
   readonly chapterStyle: "track" | "chpl" | "both";
   /** Where the description of the sound is: before it (made for streaming) or after it. */
   readonly moov: "first" | "last";
+  /** The `meta` box of an iTunes tag; an empty one when null. */
+  readonly tag: Buffer | null;
 }
 
 interface Sample {
@@ -23,7 +25,7 @@ const milliseconds = 1000;
 const samplesPerFrame = 1024;
 
 /**
- * An MP4 file with the template's sound and these chapters, without tags. A longer duration than the
+ * An MP4 file with the template's sound, these chapters and this tag. A longer duration than the
  * template's is given to the last sample, so the file stays small at any length.
  */
 export function makeMp4(template: Buffer, layout: Mp4Layout): Buffer {
@@ -70,11 +72,17 @@ export function makeMp4(template: Buffer, layout: Mp4Layout): Buffer {
             references: Buffer.alloc(0),
           })
         : Buffer.alloc(0),
-      box("udta", emptyTag(), withChpl ? neroChapters(layout.chapters) : Buffer.alloc(0)),
+      box("udta", layout.tag ?? emptyTag(), withChpl ? neroChapters(layout.chapters) : Buffer.alloc(0)),
     );
   if (layout.moov === "last") return Buffer.concat([fileType, media, movie(fileType.length + 8)]);
   const movieSize = movie(0).length;
   return Buffer.concat([fileType, movie(fileType.length + movieSize + 8), media]);
+}
+
+/** The tag of a file that `makeMp4` made and node-taglib-sharp filled. */
+export function mp4TagOf(file: Buffer): Buffer {
+  const start = file.indexOf("meta", file.indexOf("udta", 0, "latin1"), "latin1") - 4;
+  return file.subarray(start, start + file.readUInt32BE(start));
 }
 
 function readTemplate(template: Buffer): {
