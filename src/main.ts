@@ -1,7 +1,10 @@
 #!/usr/bin/env node
 import { constants } from "node:os";
-import { main } from "./cli/cli.ts";
-import { processCommandLine } from "./cli/command-line.ts";
+import "./process-shape.ts";
+
+// Loaded by name at run time: static imports would all be compiled before the cache is there.
+const { main } = await import("./cli/cli.ts");
+const { processCommandLine } = await import("./cli/command-line.ts");
 
 /** The promise is ten seconds; what does not stop in time loses nothing, since it goes on at the next start. */
 const stopLimitMs = 9500;

@@ -8,14 +8,14 @@ import path from "node:path";
 const middle = ["bus", "queue", "scan", "metadata", "organize", "library", "health"] as const;
 const leaves = ["domain", "errors", "version"] as const;
 const allowed: Readonly<Record<string, readonly string[]>> = {
-  main: ["cli", "threads", ...leaves],
+  main: ["cli", "process-shape", ...leaves],
   cli: ["app", "demo", "config", "runner-file", "store", ...middle, ...leaves],
   demo: ["app", "config", ...middle, ...leaves],
   app: ["config", "runner-file", "plugin", "store", "files", ...middle, ...leaves],
   config: leaves,
   "runner-file": leaves,
   plugin: leaves,
-  threads: [],
+  "process-shape": [],
   ...Object.fromEntries(middle.map((area) => [area, ["store", "files", ...leaves]])),
   store: ["files", ...leaves],
   files: leaves,
