@@ -1,14 +1,13 @@
-import { readFile, rename, rm, stat, truncate } from "node:fs/promises";
 import path from "node:path";
-import { AppError, systemCode } from "../errors.ts";
-import { bytesNeededToRewrite, DocumentFile, type RawDocument } from "./document-file.ts";
-import { type DocumentKind, readVersions, type StoredVersion, toRaw } from "./document-versions.ts";
-import { freeBytes, keepDamagedCopy, syncFile, syncFolder } from "./durable.ts";
+import { AppError } from "../errors.ts";
+import { DocumentFile, type RawDocument } from "./document-file.ts";
+import { type Found, inspect, messageOf, readDocumentFile, readOnlyIssue } from "./document-inspection.ts";
+import { type DocumentKind, type StoredVersion, toRaw } from "./document-versions.ts";
 import { readLines } from "./lines.ts";
 import type { StoreIssue } from "./ports.ts";
 
 /** Told of every document at loading and of every change once it is durable; `null` where there is none. */
-export type DocumentListener<D> = (key: string, before: D | null, after: D | null) => void;
+type DocumentListener<D> = (key: string, before: D | null, after: D | null) => void;
 
 export interface DocumentOptions<D> {
   readonly folder: string;
@@ -30,7 +29,7 @@ export interface StoreFile {
 /** How `openStore` opens a document store. */
 export type StoreFileOptions = Pick<DocumentOptions<never>, "folder" | "now" | "report">;
 
-export interface DocumentChange<D> {
+interface DocumentChange<D> {
   readonly puts?: ReadonlyMap<string, D>;
   readonly removes?: Iterable<string>;
 }
@@ -40,7 +39,6 @@ export interface DocumentChange<D> {
  */
 export interface Documents<D> extends StoreFile {
   get(key: string): D | null;
-  entries(): Iterable<readonly [string, D]>;
   /**
    * Resolves when all of the change is on the disk; concurrent changes share one fdatasync. After the first
    * failed write every call throws `read_only`.
@@ -54,119 +52,12 @@ export interface Documents<D> extends StoreFile {
  */
 export async function openDocuments<D>(options: DocumentOptions<D>): Promise<Documents<D>> {
   const file = path.join(options.folder, `${options.kind.name}.db`);
-  const found = await inspect(file, options);
+  const found = await inspect(file, options.kind, options);
   if (found.blocked !== null) options.report(found.blocked);
   const store = new DocumentStore(file, options);
   store.fill(found.versions);
   if (found.blocked === null) await store.openForWriting(found);
   return store;
-}
-
-interface Found<D> {
-  /** The newest version of each document. */
-  readonly versions: ReadonlyMap<string, StoredVersion<D>>;
-  readonly supersededIds: readonly string[];
-  /** Why the file must not be written to. */
-  readonly blocked: StoreIssue | null;
-}
-
-async function inspect<D>(file: string, options: DocumentOptions<D>): Promise<Found<D>> {
-  const { kind } = options;
-  let content: Buffer;
-  try {
-    await settleRewrite(file);
-    content = await readFile(file).catch(nothingWhereAbsent);
-  } catch (error) {
-    const message = `${file} cannot be read: ${messageOf(error)}`;
-    return { versions: new Map(), supersededIds: [], blocked: damaged(kind.name, message) };
-  }
-  const { records, damage } = readLines(content);
-  const { newest: versions, supersededIds, problem } = readVersions(kind, records);
-  const blockedBy = (blocked: StoreIssue): Found<D> => ({ versions, supersededIds, blocked });
-  if (damage?.kind === "inside") {
-    const message = `${file} is damaged: ${damage.lineCount} line(s) fail their checksum, the first at byte ${damage.offsetBytes}`;
-    return blockedBy(damaged(kind.name, message));
-  }
-  if (problem?.code === "store_newer") return blockedBy(newer(kind.name, `${file} was ${problem.message}`));
-  if (problem !== null) return blockedBy(damaged(kind.name, `${file}: ${problem.message}`));
-  try {
-    if (damage !== null) options.report(await cutTail(file, damage.offsetBytes, options));
-    const neededBytes = bytesNeededToRewrite(content.length);
-    if ((await freeBytes(options.folder)) < neededBytes) {
-      throw new Error(`opening it for writing needs ${neededBytes} free bytes on its disk`);
-    }
-  } catch (error) {
-    return blockedBy(readOnly(kind.name, `${file} is read-only: ${messageOf(error)}`, "warn"));
-  }
-  return { versions, supersededIds, blocked: null };
-}
-
-async function cutTail<D>(
-  file: string,
-  offsetBytes: number,
-  options: DocumentOptions<D>,
-): Promise<StoreIssue> {
-  const copy = await keepDamagedCopy(file, options.now());
-  await truncate(file, offsetBytes);
-  await syncFile(file);
-  return {
-    store: options.kind.name,
-    severity: "warn",
-    code: "store_damaged",
-    message: `${file} ended in an unfinished write: cut off at byte ${offsetBytes}, the file as it was is ${copy}`,
-    remedy: "Nothing has to be done; delete the copy when you do not need it.",
-  };
-}
-
-function damaged(store: string, message: string): StoreIssue {
-  const remedy =
-    "The file was left as it is. Restore it from a backup, or move it away to start with an empty one.";
-  return { store, severity: "fatal", code: "store_damaged", message, remedy };
-}
-
-function newer(store: string, message: string): StoreIssue {
-  const remedy = "Install the version of tomekeeper that wrote it, or a newer one.";
-  return { store, severity: "fatal", code: "store_newer", message, remedy };
-}
-
-function readOnly(store: string, message: string, severity: StoreIssue["severity"]): StoreIssue {
-  return {
-    store,
-    severity,
-    code: "read_only",
-    message,
-    remedy: "Free space or repair the disk, then restart.",
-  };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-/**
- * `<file>~` is the copy that NeDB was writing when it stopped. The file itself is replaced by a rename only, so
- * beside it the copy is worthless; alone it must not be taken for the data, which NeDB would do.
- */
-async function settleRewrite(file: string): Promise<void> {
-  const copy = `${file}~`;
-  if ((await stat(copy).catch(absent)) === null) return;
-  if ((await stat(file).catch(absent)) !== null) {
-    await rm(copy);
-    return;
-  }
-  const { damage } = readLines(await readFile(copy));
-  if (damage !== null) throw new Error(`it is missing, and ${copy}, which stands in its place, is damaged`);
-  await rename(copy, file);
-  await syncFolder(path.dirname(file));
-}
-
-function absent(error: unknown): null {
-  if (systemCode(error) === "ENOENT") return null;
-  throw error;
-}
-
-function nothingWhereAbsent(error: unknown): Buffer {
-  absent(error);
-  return Buffer.alloc(0);
 }
 
 /** So many share one fdatasync: NeDB takes them in one go, for some 10 to 20 ms in which nothing else runs. */
@@ -227,10 +118,6 @@ class DocumentStore<D> implements Documents<D> {
     return this.#newest.get(key)?.document ?? null;
   }
 
-  *entries(): Iterable<readonly [string, D]> {
-    for (const [key, stored] of this.#newest) yield [key, stored.document];
-  }
-
   write(change: DocumentChange<D>): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#file === null) {
@@ -244,7 +131,7 @@ class DocumentStore<D> implements Documents<D> {
 
   async verify(): Promise<void> {
     await this.#writing;
-    const { damage } = readLines(await readFile(this.#path).catch(nothingWhereAbsent));
+    const { damage } = readLines(await readDocumentFile(this.#path));
     if (damage === null) return;
     throw new AppError("store_damaged", `${this.#path} is damaged at byte ${damage.offsetBytes}`);
   }
@@ -316,7 +203,7 @@ class DocumentStore<D> implements Documents<D> {
     await file?.close().catch(() => {
       // The failure that ends the writing is reported; that closing fails after it says nothing new.
     });
-    this.#options.report(readOnly(this.#options.kind.name, message, this.#isOpened ? "fatal" : "warn"));
+    this.#options.report(readOnlyIssue(this.#options.kind.name, message, this.#isOpened ? "fatal" : "warn"));
   }
 }
 

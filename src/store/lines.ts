@@ -34,7 +34,7 @@ function checksum(text: string): string {
 }
 
 /** Damage at the end is an unfinished write, which nobody was promised; damage inside is a loss. */
-export type Damage =
+type Damage =
   | { readonly kind: "tail"; readonly offsetBytes: number }
   | { readonly kind: "inside"; readonly offsetBytes: number; readonly lineCount: number };
 

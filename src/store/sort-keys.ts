@@ -1,7 +1,7 @@
 import { foldText } from "../domain/text.ts";
 
 /** After every key that text can make: what is empty stands last. */
-export const lastKey = "\u{10ffff}";
+const lastKey = "\u{10ffff}";
 
 export function nameKey(name: string | null | undefined): string {
   return foldText(name ?? "") || lastKey;

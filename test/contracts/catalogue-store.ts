@@ -11,7 +11,7 @@ export interface CatalogueBackend {
   dispose(): Promise<void>;
 }
 
-export interface DraftOptions {
+interface DraftOptions {
   readonly root?: string;
   readonly fields?: BookFields;
   readonly seconds?: number;
@@ -22,7 +22,7 @@ export interface DraftOptions {
   readonly isBareName?: boolean;
 }
 
-export function track(path: string, fields: Partial<Track> = {}): Track {
+function track(path: string, fields: Partial<Track> = {}): Track {
   return {
     path,
     title: null,
@@ -93,7 +93,7 @@ const tags: TrackTags = {
   grouping: null,
 };
 
-export const entries: readonly UnitEntry[] = [
+const entries: readonly UnitEntry[] = [
   {
     file: { name: "CD1/01.mp3", sizeBytes: 10, mtimeMs: 1.5 },
     result: {

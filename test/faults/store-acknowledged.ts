@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import path from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import { openStore } from "../../src/store/open.ts";
 
@@ -29,10 +29,14 @@ export function startWriter(
   acknowledged: Acknowledged,
   environment: NodeJS.ProcessEnv = {},
 ): Writer {
-  const child = spawn(process.execPath, [path.join(import.meta.dirname, "store-writer.ts"), dataDir], {
-    stdio: ["ignore", "pipe", "ignore"],
-    env: { ...process.env, ...environment },
-  });
+  const child = spawn(
+    process.execPath,
+    [fileURLToPath(new URL("./store-writer.ts", import.meta.url)), dataDir],
+    {
+      stdio: ["ignore", "pipe", "ignore"],
+      env: { ...process.env, ...environment },
+    },
+  );
   const lines = createInterface({ input: child.stdout });
   lines.on("line", (line) => {
     const [kind, key = "", value = "0"] = line.split(" ");

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { acquireLock } from "../../src/store/lock.ts";
 import { makeTree, type Tree } from "../fixtures/tree.ts";
@@ -23,9 +23,13 @@ afterEach(async () => {
 
 /** Another process that takes the lock and keeps it. */
 async function holder(): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [path.join(import.meta.dirname, "lock-holder.ts"), folder.path], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
+  const child = spawn(
+    process.execPath,
+    [fileURLToPath(new URL("./lock-holder.ts", import.meta.url)), folder.path],
+    {
+      stdio: ["pipe", "pipe", "inherit"],
+    },
+  );
   children.push(child);
   await once(child.stdout, "data");
   return child;
