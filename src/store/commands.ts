@@ -1,6 +1,12 @@
 import { z } from "zod";
 import type { DocumentKind } from "./document-versions.ts";
-import { type Documents, openDocuments, type StoreFile, type StoreFileOptions } from "./documents.ts";
+import {
+  type Documents,
+  isReported,
+  openDocuments,
+  type StoreFile,
+  type StoreFileOptions,
+} from "./documents.ts";
 import type { CommandRecord, CommandStore } from "./ports.ts";
 
 /** The contract: the same transaction within 24 hours does nothing twice. */
@@ -20,7 +26,7 @@ export async function openCommands(options: StoreFileOptions): Promise<CommandSt
   const documents = await openDocuments({ ...options, kind: commandDocuments, changed });
   sortByAge(held);
   const forget = expired(held, options.now());
-  if (forget.length > 0 && !documents.readOnly) await documents.write({ removes: forget });
+  if (forget.length > 0 && !documents.readOnly) await documents.write({ removes: forget }).catch(isReported);
   return {
     get readOnly() {
       return documents.readOnly;

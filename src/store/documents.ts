@@ -63,6 +63,9 @@ export async function openDocuments<D>(options: DocumentOptions<D>): Promise<Doc
 /** So many share one fdatasync: NeDB takes them in one go, for some 10 to 20 ms in which nothing else runs. */
 const changesAtOnce = 200;
 
+/** For a write that is nobody's request: that it failed is an issue already, and the store read-only. */
+export function isReported(): void {}
+
 interface PendingChange<D> {
   readonly change: DocumentChange<D>;
   readonly resolve: () => void;

@@ -7,7 +7,7 @@ import { openCheckpoints } from "./checkpoints.ts";
 import { openCommands } from "./commands.ts";
 import type { StoreFile } from "./documents.ts";
 import { syncFolder } from "./durable.ts";
-import { acquireLock } from "./lock.ts";
+import { acquireLock, type DataLock } from "./lock.ts";
 import { readNodeId } from "./node-id.ts";
 import { openOperations } from "./operations.ts";
 import type { Catalogue, CheckpointStore, CommandStore, OperationStore, StoreIssue } from "./ports.ts";
@@ -39,11 +39,10 @@ export interface OpenStoreOptions {
 }
 
 /**
- * Opens all that is stored. Throws `lock_held` where another process has the folder, and the system's error
- * where it cannot be created or written; damage in one store is an issue, and the others work.
+ * Opens all that is stored. Throws `lock_held` where another process has the folder, `fatal_diagnostic` where
+ * it cannot be created or written; damage in one store is an issue, and the others work.
  */
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
-  await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
   const releases: (() => Promise<void>)[] = [];
   try {
     return await openIn(options, releases);
@@ -56,7 +55,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
 /** Opens one thing after the other and leaves in `releases` how to close those that are open. */
 async function openIn(options: OpenStoreOptions, releases: (() => Promise<void>)[]): Promise<Store> {
   const { dataDir, now } = options;
-  const lock = await acquireLock(dataDir, now());
+  const lock = await takeFolder(dataDir, now());
   releases.push(() => lock.release());
   const issues: StoreIssue[] = [];
   const report = (issue: StoreIssue): void => {
@@ -90,6 +89,24 @@ async function openIn(options: OpenStoreOptions, releases: (() => Promise<void>)
     check: () => check(files, catalogueFile),
     close: () => releaseAll(releases),
   };
+}
+
+async function takeFolder(dataDir: string, now: Date): Promise<DataLock> {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    return await acquireLock(dataDir, now);
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    const remedy = "Let this user write there, or name another folder (--data, data_dir).";
+    throw new AppError(
+      "fatal_diagnostic",
+      `the data folder ${dataDir} cannot be used: ${reason}. ${remedy}`,
+      {
+        cause: error,
+      },
+    );
+  }
 }
 
 /** In reverse order, all of them; throws the first failure when the others are released. */

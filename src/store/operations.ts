@@ -1,6 +1,12 @@
 import type { Operation, OperationState } from "../domain/operation.ts";
 import { isEnded, operationStates } from "../domain/operation.ts";
-import { type Documents, openDocuments, type StoreFile, type StoreFileOptions } from "./documents.ts";
+import {
+  type Documents,
+  isReported,
+  openDocuments,
+  type StoreFile,
+  type StoreFileOptions,
+} from "./documents.ts";
 import { type OperationDocument, operationDocuments, toDocument, toOperation } from "./operation-document.ts";
 import { OperationIndex } from "./operation-index.ts";
 import type { OperationStore } from "./ports.ts";
@@ -91,7 +97,7 @@ class OperationDocuments implements OperationStore, StoreFile {
 
   async prune(): Promise<void> {
     const removes = this.#expired(null);
-    if (removes.length > 0 && !this.readOnly) await this.#documents.write({ removes });
+    if (removes.length > 0 && !this.readOnly) await this.#documents.write({ removes }).catch(isReported);
   }
 
   verify(): Promise<void> {

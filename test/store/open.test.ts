@@ -71,9 +71,12 @@ test("closing twice is closing once", async () => {
   await store.close();
 });
 
-test("a data folder that is a file is the system's error, and nothing stays open", async () => {
+test("a data folder that is a file is an error that names it and says what to do", async () => {
   await folder.write({ data: "not a folder" });
-  await expect(open()).rejects.toMatchObject({ code: "EEXIST" });
+  const refused = open();
+  await expect(refused).rejects.toMatchObject({ code: "fatal_diagnostic" });
+  await expect(refused).rejects.toThrow(folder.at("data"));
+  await expect(refused).rejects.toThrow("--data");
 });
 
 describe("what is damaged", () => {
@@ -137,10 +140,10 @@ describe("a check of what is open", () => {
 });
 
 test.skipIf(process.getuid?.() === 0)(
-  "a data folder that cannot be written is the system's error",
+  "a data folder that cannot be written is the same error (not as root, who can write it)",
   async () => {
     await folder.write({ "data/": "" });
     await chmod(folder.at("data"), 0o500);
-    await expect(open()).rejects.toThrow();
+    await expect(open()).rejects.toMatchObject({ code: "fatal_diagnostic" });
   },
 );
