@@ -18,6 +18,8 @@ export interface Mp4Movie {
   readonly chapters: readonly RawChapter[];
   /** The iTunes tag's picture, if any. */
   readonly picture: Box | null;
+  /** Names of the tag's items where it numbers them, as `ffmpeg -movflags use_metadata_tags` writes it. */
+  readonly keys: readonly string[];
 }
 
 /** One track, as far as it tells which one holds the chapters. */
@@ -41,13 +43,15 @@ export function readMp4Movie(source: ByteSource): Mp4Movie | null {
     else if (box.type === "trak" && tracks.length < 64) tracks.push(readTrackHead(source, box));
     else if (box.type === "udta") userData ??= box;
   }
+  const tag = findTag(source, userData);
   const audio = tracks.filter((track) => track.handler === "soun");
   const chapterTrack = chapterTrackOf(audio, tracks);
   const fromTrack = chapterTrack === null ? [] : readTextTrack(source, chapterTrack.box, header.timescale);
   return {
     durationMs: milliseconds(header) || longest(source, audio),
     hasAudio: audio.length > 0,
-    picture: findPicture(source, userData),
+    picture: findBox(source, findBox(source, tag, "ilst"), "covr"),
+    keys: readKeys(source, findBox(source, tag, "keys")),
     chapters: fromTrack.length > 0 ? fromTrack : readNeroChapters(source, findBox(source, userData, "chpl")),
   };
 }
@@ -97,12 +101,24 @@ function chapterTrackOf(audio: readonly TrackHead[], tracks: readonly TrackHead[
   return tracks.find((track) => referred.includes(track.id) && isText(track)) ?? null;
 }
 
-function findPicture(source: ByteSource, userData: Box | null): Box | null {
+/** The content of the tag's `meta` box, which begins with version and flags. */
+function findTag(source: ByteSource, userData: Box | null): Box | null {
   const tag = findBox(source, userData, "meta");
-  if (tag === null) return null;
-  const versionBytes = 4;
-  const list = findBox(source, { ...tag, start: tag.start + versionBytes }, "ilst");
-  return findBox(source, list, "covr");
+  return tag === null ? null : { ...tag, start: tag.start + 4 };
+}
+
+/** QuickTime metadata keys: a size, a name space and a name each. */
+function readKeys(source: ByteSource, box: Box | null): readonly string[] {
+  if (box === null) return [];
+  const bytes = source.bytesAt(box.start, Math.min(box.end - box.start, 64 * 1024));
+  const keys: string[] = [];
+  for (let at = 8; at + 8 < bytes.length; ) {
+    const sizeBytes = bytes.readUInt32BE(at);
+    if (sizeBytes < 8) break;
+    keys.push(bytes.toString("utf8", at + 8, at + sizeBytes).replace(/^com\.apple\.quicktime\./, ""));
+    at += sizeBytes;
+  }
+  return keys;
 }
 
 /**

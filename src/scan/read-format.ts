@@ -73,7 +73,7 @@ function readMpeg4(window: FileWindow, fields: TagFields): FormatReading | null 
   const dataHeaderBytes = 16;
   if (movie.picture !== null) window.hide(movie.picture.start + dataHeaderBytes, movie.picture.end);
   const file = new Mpeg4File(window, ReadStyle.None);
-  const hasPicture = readMp4(file.tag, fields);
+  const hasPicture = readMp4(file.tag, movie.keys, fields);
   return { durationSeconds: movie.durationMs / 1000, chapters: movie.chapters, hasPicture };
 }
 

@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { constants } from "node:os";
 import {
   AacFileSettings,
   FlacFileSettings,
@@ -75,7 +76,16 @@ function readOpen(window: FileWindow): TrackReading {
 }
 
 /** The whole file system is gone, or this process has no room left to open files: no verdict on the file. */
-const lostCodes: ReadonlySet<string> = new Set(["EIO", "ENOTCONN", "ESTALE", "ENODEV", "EMFILE", "ENFILE"]);
+const lostCodes: ReadonlySet<string> = new Set([
+  "EIO",
+  "ENOTCONN",
+  "ESTALE",
+  "ENODEV",
+  "ETIMEDOUT",
+  "EHOSTDOWN",
+  "EMFILE",
+  "ENFILE",
+]);
 
 const problems: Readonly<Record<string, readonly [ScanProblemCode, string]>> = {
   ENOENT: ["vanished", "The file was gone when it was to be read."],
@@ -92,11 +102,11 @@ const problems: Readonly<Record<string, readonly [ScanProblemCode, string]>> = {
 function outcomeOf(error: unknown, path: string, sizeBytes: number): TrackOutcome {
   if (error instanceof NotAFileError) return problem("not_a_file", "This is not a regular file.");
   if (error instanceof UnreadableError) return problem("unreadable_audio", error.message);
-  const code = systemCode(error);
+  const code = codeOf(error);
   if (code !== null && lostCodes.has(code)) return { lost: true, code, path };
   const known = code === null ? undefined : problems[code];
   if (known !== undefined) return problem(known[0], known[1]);
-  if (code !== null && /^E[A-Z0-9]+$/.test(code)) {
+  if (code !== null && /^(E[A-Z0-9]+$|Unknown system error)/.test(code)) {
     return problem("unreadable_file", `The system could not read the file (${code}).`);
   }
   const reason = error instanceof Error ? error.message : String(error);
@@ -104,6 +114,12 @@ function outcomeOf(error: unknown, path: string, sizeBytes: number): TrackOutcom
     "unreadable_audio",
     `The file is damaged or cut off (${sizeBytes} bytes): ${reason.slice(0, 200)}`,
   );
+}
+
+/** libuv has no name for a stale NFS handle: Node gives the bare number. */
+function codeOf(error: unknown): string | null {
+  const isStale = error instanceof Error && "errno" in error && error.errno === -constants.errno.ESTALE;
+  return isStale ? "ESTALE" : systemCode(error);
 }
 
 function problem(code: ScanProblemCode, message: string): TrackResult {

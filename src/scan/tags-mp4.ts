@@ -30,8 +30,11 @@ const textAtoms: Readonly<Record<string, string>> = {
   CDEK: "CDEK",
 };
 
-/** Puts the atoms of an iTunes tag into the fields. True where there is a picture. */
-export function readMp4(tag: Mpeg4AppleTag, fields: TagFields): boolean {
+/**
+ * Puts the atoms of an iTunes tag into the fields. `keys` are the names of atoms that have a number for a
+ * type, from 1. True where there is a picture.
+ */
+export function readMp4(tag: Mpeg4AppleTag, keys: readonly string[], fields: TagFields): boolean {
   let hasPicture = false;
   for (const atom of itemList(tag).children) {
     const type = typeOf(atom);
@@ -42,6 +45,7 @@ export function readMp4(tag: Mpeg4AppleTag, fields: TagFields): boolean {
     else if (type === "trkn" || type === "disk") readPair(type, atom, fields);
     else if (type === "rtng") readRating(atom, fields);
     else if (type === "©mvi") readInteger("MOVEMENT", atom, fields);
+    else if (type.startsWith("\0")) readKeyed(type, keys, atom, fields);
     else if (type === "gnre") readGenreNumber(atom, fields);
   }
   return hasPicture;
@@ -62,6 +66,11 @@ function readFreeForm(atom: Mpeg4Box, fields: TagFields): void {
   const name = infos.find((info) => typeOf(info) === "name")?.text;
   if (name === undefined) return;
   for (const data of dataOf(atom)) fields.free(name, textOf(data));
+}
+
+function readKeyed(type: string, keys: readonly string[], atom: Mpeg4Box, fields: TagFields): void {
+  const name = keys[Buffer.from(type, "latin1").readUInt32BE(0) - 1];
+  if (name !== undefined) for (const data of dataOf(atom)) fields.free(name, textOf(data));
 }
 
 function readPair(type: "trkn" | "disk", atom: Mpeg4Box, fields: TagFields): void {

@@ -1,8 +1,8 @@
 import { availableParallelism } from "node:os";
 import type { Piscina } from "piscina";
 import type { TrackResult } from "../domain/scan.ts";
-import { AppError, systemCode } from "../errors.ts";
 import type { TagBatch, TagBatchAnswer } from "./tags-batch.ts";
+import { closedError, diskLost, fatal, overdue, workerError } from "./tags-failures.ts";
 import { createTagQueue, type TagItem } from "./tags-queue.ts";
 
 /** Reads the tags of files in worker threads. */
@@ -203,40 +203,4 @@ async function atMost(timeoutMs: number, work: Promise<unknown>): Promise<void> 
   });
   await Promise.race([work, timeout]);
   clearTimeout(timer);
-}
-
-function overdue(fileTimeoutMs: number): TrackResult {
-  return {
-    ok: false,
-    code: "read_timeout",
-    message: `Reading took longer than ${fileTimeoutMs} ms; the disk is slow or the file is damaged (scan.file_timeout_ms).`,
-  };
-}
-
-function fatal(error: unknown): TrackResult {
-  const isMemory = systemCode(error) === "ERR_WORKER_OUT_OF_MEMORY";
-  const reason = isMemory
-    ? "it takes more memory than a reader is allowed"
-    : `it ended its reader (${text(error)})`;
-  return { ok: false, code: "unreadable_audio", message: `The file cannot be read: ${reason}.` };
-}
-
-function diskLost(code: string, path: string): AppError {
-  return new AppError(
-    "disk_lost",
-    `The disk is gone or no longer answers (${code}) at ${path}; check that it is mounted.`,
-    { retryable: true, details: { path, code } },
-  );
-}
-
-function workerError(error: unknown): AppError {
-  return new AppError("internal", `No reader of tags could be started: ${text(error)}`, { cause: error });
-}
-
-function closedError(): AppError {
-  return new AppError("cancelled", "The reader of tags is closed.");
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -9,6 +9,7 @@ import {
   makeAudio,
   makeAudioBytes,
 } from "../../src/demo/audio/make-audio.ts";
+import { makeMp4 } from "../../src/demo/audio/mp4-sound.ts";
 import type { TrackReading, TrackTags } from "../../src/domain/scan.ts";
 import { createTrackReader } from "../../src/scan/read-track.ts";
 
@@ -335,6 +336,48 @@ describe("what a file is", () => {
     expect((await readBytes("late.mka", Buffer.concat(swapped))).tags.title).toBe("At the end");
   });
 });
+
+describe("an MP4 whose tag has numbers for names, as ffmpeg -movflags use_metadata_tags writes it", () => {
+  it("is read by the list of names", async () => {
+    const names = ["title", "SERIES", "SERIES-PART", "com.apple.quicktime.album", "track"];
+    const values = ["A title", "A series", "0.5", "An album", "3/10"];
+    const keys = names.map((name) => atom("mdta", Buffer.from(name)));
+    const items = values.map((value, i) => {
+      const index = Buffer.alloc(4);
+      index.writeUInt32BE(i + 1);
+      const data = atom("data", Buffer.from([0, 0, 0, 1, 0, 0, 0, 0]), Buffer.from(value));
+      return atom(index.toString("latin1"), data);
+    });
+    const count = Buffer.from([0, 0, 0, 0, 0, 0, 0, names.length]);
+    const handler = atom("hdlr", Buffer.alloc(8), Buffer.from("mdta"), Buffer.alloc(13));
+    const tag = atom("meta", Buffer.alloc(4), handler, atom("keys", count, ...keys), atom("ilst", ...items));
+    const template = await readFile(new URL("../../src/demo/audio/templates/sound.mp4", import.meta.url));
+    const layout = {
+      brand: "M4B ",
+      durationSeconds: 5,
+      chapters: [],
+      chapterStyle: "both",
+      moov: "last",
+    } as const;
+    const reading = await readBytes("keys.m4b", makeMp4(template, { ...layout, tag }));
+    expect(reading.tags).toEqual({
+      ...none,
+      title: "A title",
+      album: "An album",
+      series: ["A series"],
+      seriesParts: ["0.5"],
+      track: 3,
+    });
+  });
+});
+
+function atom(type: string, ...content: readonly Buffer[]): Buffer {
+  const body = Buffer.concat(content);
+  const header = Buffer.alloc(8);
+  header.writeUInt32BE(body.length + 8);
+  header.write(type, 4, "latin1");
+  return Buffer.concat([header, body]);
+}
 
 describe("a file that is no track", () => {
   it.each([
