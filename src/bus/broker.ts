@@ -14,6 +14,7 @@ import {
   type Role,
   roleOf,
 } from "./broker-access.ts";
+import { type Deliveries, followDeliveries } from "./broker-deliveries.ts";
 import { limitPackets } from "./packet-limit.ts";
 import type { BusLog } from "./ports.ts";
 
@@ -51,6 +52,8 @@ const maxConnections = 100;
 const loginQueueLimit = 100;
 /** How long a client may leave what it is sent unread before it is cut off: the others wait behind it. */
 const drainTimeoutMs = 2_000;
+/** What the runner said last gets this long to reach its readers; a frozen one may miss it. */
+const farewellTimeoutMs = 500;
 /** From the connection to its CONNECT packet. */
 const connectTimeoutMs = 10_000;
 /** What a wrong password costs whoever guesses. */
@@ -71,7 +74,8 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
   });
   const sockets = new Set<Socket>();
   const runnerStreams = new WeakSet<Duplex>();
-  guard(aedes, options, runnerStreams);
+  const fromRunner = followDeliveries(aedes, (client) => runnerStreams.has(client.conn));
+  guard(aedes, options, runnerStreams, fromRunner);
   server.maxConnections = maxConnections;
   // Before TLS is agreed on too: a connection that hangs there would hold `close` up.
   server.on("connection", (socket: Socket) => {
@@ -112,6 +116,7 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
       // Closing the broker leaves the listener open, and closing the listener leaves the connections.
       const stopped = once(server, "close");
       server.close();
+      await fromRunner.settled(farewellTimeoutMs);
       await closed(aedes);
       for (const socket of sockets) socket.destroy();
       await stopped;
@@ -143,7 +148,9 @@ function isLoopback(address: string): boolean {
 
 async function createListener({ tls }: EmbeddedBrokerOptions): Promise<Server> {
   if (tls === null) return createServer({ noDelay: true });
-  const [cert, key] = await Promise.all([readPem("cert", tls.cert), readPem("key", tls.key)]);
+  // One after the other: where both are missing, the same one is named every time.
+  const cert = await readPem("cert", tls.cert);
+  const key = await readPem("key", tls.key);
   try {
     return createTlsServer({ cert, key, handshakeTimeout: connectTimeoutMs, noDelay: true });
   } catch (error) {
@@ -192,7 +199,12 @@ function closed(aedes: Aedes): Promise<void> {
 }
 
 /** Puts the rights in force. */
-function guard(aedes: Aedes, options: EmbeddedBrokerOptions, runnerStreams: WeakSet<Duplex>): void {
+function guard(
+  aedes: Aedes,
+  options: EmbeddedBrokerOptions,
+  runnerStreams: WeakSet<Duplex>,
+  fromRunner: Deliveries,
+): void {
   const { log, users } = options;
   const roles = new WeakMap<Client, Role>();
 
@@ -226,6 +238,7 @@ function guard(aedes: Aedes, options: EmbeddedBrokerOptions, runnerStreams: Weak
       );
       divert(packet);
     }
+    if (client !== null && roles.get(client) === "runner") fromRunner.began();
     done(null);
   };
 

@@ -341,6 +341,21 @@ test("closing ends the connections and frees the port", async () => {
   expect(again.port).toBe(broker.port);
 });
 
+test("what the runner was acknowledged last reaches whoever listens before closing ends them", async () => {
+  const broker = await startBroker(cleanup);
+  const listeners = await Promise.all(Array.from({ length: 20 }, () => client(broker.url)));
+  const ended = listeners.map(closing);
+  const { connection } = await runner(broker.open);
+  const message = { topic: `${base}/availability`, payload: "offline", qos: 1, retain: true } as const;
+  await new Promise((resolve) => connection.send(message, resolve));
+  await connection.end(500);
+  await broker.close();
+  await Promise.all(ended);
+  expect(listeners.map(({ messages }) => messages.map(({ text }) => text))).toEqual(
+    listeners.map(() => ["offline"]),
+  );
+});
+
 describe("with TLS", () => {
   const openssl = "openssl";
   const hasOpenssl = spawnSync(openssl, ["version"]).status === 0;
