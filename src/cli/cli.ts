@@ -153,13 +153,6 @@ function commandTable(argv: readonly string[], run: Run, line: CommandLine): Arg
     )
     .command(
       "demo",
-      "See a runner at work on a small library of its own",
-      (command) =>
-        command.option("stay", { type: "boolean", default: false, describe: "Keep it up until interrupted" }),
-      (flags) => run(async () => (await import("./demo.ts")).demo(flags, line)),
-    )
-    .command(
-      "demo",
       "Show a runner at work on a small library of its own",
       (command) =>
         command.option("stay", { type: "boolean", default: false, describe: "Keep it up until interrupted" }),

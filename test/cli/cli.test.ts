@@ -32,7 +32,7 @@ describe("the command as typed", () => {
       "config",
       "demo",
     ]) {
-      expect(out).toMatch(new RegExp(`^ {2}tomekeeper ${command}\\b`, "m"));
+      expect(out.match(new RegExp(`^ {2}tomekeeper ${command}\\b`, "gm")), command).toHaveLength(1);
     }
     expect(out.replace(/\s+/g, " ")).toContain(
       "0 done, 1 the operation failed, 2 configuration or usage, 3 a fatal diagnostic, 4 no runner reached",
