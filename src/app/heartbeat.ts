@@ -15,11 +15,20 @@ interface HeartbeatOptions {
 const healthIntervalMs = 60_000;
 const memoryIntervalMs = 10_000;
 
-/** Publishes `health` and `memory`, now and regularly. Answers with the function that ends it. */
-export function startHeartbeat({ bus, queue, worstDiagnostic, onMemoryLevel }: HeartbeatOptions): () => void {
+export interface Heartbeat {
+  /** Publishes `memory` now, and from now on `health` and `memory` regularly. */
+  start(): void;
+  /** Publishes `health` out of turn: to be called at every connection, which it tells of. */
+  beat(): void;
+  stop(): void;
+}
+
+/** What publishes `health` and `memory`. */
+export function createHeartbeat({ bus, queue, worstDiagnostic, onMemoryLevel }: HeartbeatOptions): Heartbeat {
   const memory = createMemorySampler();
   const health = startHealthSampler();
   let level: MemoryLevel = "normal";
+  let timers: readonly NodeJS.Timeout[] = [];
 
   function sampleMemory(): void {
     const use = memory.sample();
@@ -40,11 +49,15 @@ export function startHeartbeat({ bus, queue, worstDiagnostic, onMemoryLevel }: H
     });
   }
 
-  sampleMemory();
-  sampleHealth();
-  const timers = [setInterval(sampleMemory, memoryIntervalMs), setInterval(sampleHealth, healthIntervalMs)];
-  return () => {
-    for (const timer of timers) clearInterval(timer);
-    health.stop();
+  return {
+    start: () => {
+      sampleMemory();
+      timers = [setInterval(sampleMemory, memoryIntervalMs), setInterval(sampleHealth, healthIntervalMs)];
+    },
+    beat: sampleHealth,
+    stop: () => {
+      for (const timer of timers) clearInterval(timer);
+      health.stop();
+    },
   };
 }

@@ -19,7 +19,7 @@ import { createAnnouncer } from "./announce.ts";
 import { coalesce } from "./coalesce.ts";
 import { createHandlers, scanRequest } from "./commands.ts";
 import type { Diagnosis } from "./diagnosis.ts";
-import { startHeartbeat } from "./heartbeat.ts";
+import { createHeartbeat } from "./heartbeat.ts";
 import { liveSettings } from "./live-settings.ts";
 import type { Logger } from "./logger.ts";
 import { createRootStates } from "./root-states.ts";
@@ -70,6 +70,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     extensions: [],
     clock: systemClock,
     random: Math.random,
+    onOnline: () => heartbeat.beat(),
     newId: randomUUID,
     log,
   });
@@ -102,6 +103,13 @@ export function buildRunner(parts: RunnerParts): Runner {
     limit: config.queue.limit,
   });
   queue.onChange(operationChanged);
+  const heartbeat = createHeartbeat({
+    bus,
+    queue,
+    worstDiagnostic: () => diagnostics.worst,
+    onMemoryLevel: announcer.memoryPressure,
+  });
+  releases.defer(() => heartbeat.stop());
   const publishQueue = coalesce(queueSpacingMs, () => bus.publishState("queue", wireQueue(queue.snapshot())));
   const publishLibrary = coalesce(librarySpacingMs, () =>
     bus.publishState("library", wireLibrary(catalogue.totals())),
@@ -218,14 +226,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     bus.publishState("diagnostics", { worst: diagnostics.worst, checks: diagnostics.checks });
     publishQueue.wish();
     publishLibrary.wish();
-    releases.defer(
-      startHeartbeat({
-        bus,
-        queue,
-        worstDiagnostic: () => diagnostics.worst,
-        onMemoryLevel: announcer.memoryPressure,
-      }),
-    );
+    heartbeat.start();
     releases.defer(() => bus.stop());
     releases.defer(() => {
       publishQueue.stop();

@@ -31,6 +31,8 @@ interface BusOptions {
   readonly clock: Clock;
   /** 0 to 1. */
   readonly random: () => number;
+  /** At every connection, before the state goes out: for state that tells of the connection itself. */
+  readonly onOnline: () => void;
   readonly newId: () => string;
   readonly log: BusLog;
 }
@@ -102,6 +104,9 @@ export function createBus(options: BusOptions): Bus {
     onUp: async (connection) => {
       await subscribe(connection);
       await announce(connection);
+    },
+    onReady: (connection) => {
+      options.onOnline();
       outbox.connect(connection);
       firstUp();
     },

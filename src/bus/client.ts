@@ -18,6 +18,8 @@ interface ClientOptions {
   readonly onMessage: (message: IncomingMessage) => void;
   /** After each CONNACK: subscribes and says what is so. A throw ends the connection; it is tried again. */
   readonly onUp: (connection: Connection) => Promise<void>;
+  /** Right after that, when `connected` is true: all else may go out. */
+  readonly onReady: (connection: Connection) => void;
   readonly onDown: () => void;
 }
 
@@ -101,6 +103,7 @@ export class BusClient {
       this.#up = true;
       this.#ups++;
       this.#lastFailure = "";
+      this.#options.onReady(connection);
       log.info(`Connected to the broker with MQTT ${this.#version === 5 ? "5" : "3.1.1"}`);
       const upSince = clock.now();
       await connection.closed;

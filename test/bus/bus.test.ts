@@ -67,6 +67,37 @@ test("is online, retained, once start has resolved, and offline after stop", asy
   expect(availability.map(({ text }) => text)).toEqual(["online", "offline"]);
 });
 
+test("may say at every connection what is so of it, before the state goes out", async () => {
+  const login = { username: "bus", password: "bus-pass" };
+  const broker = await startBroker(cleanup, {
+    runnerClientId: "somebody-else",
+    users: [{ ...login, role: "admin" }],
+  });
+  const wire = await startProxy(cleanup, broker.port);
+  const listener = await listen(broker.url, login);
+  cleanup.add(() => listener.close());
+  const publishHealth = (): void =>
+    bus.publishState("health", {
+      uptime_seconds: 1,
+      mqtt: bus.status(),
+      event_loop_delay_p99_ms: 1,
+      queue: { running: 0, waiting: 0 },
+      worst_diagnostic: "ok",
+    });
+  const bus = makeBus(cleanup, { transport: external(wire.url, login), onOnline: publishHealth });
+  publishHealth();
+  await bus.start();
+  await listener.heard(`${base}/health`, (all) => all.length === 1);
+  wire.cut();
+  await expect.poll(() => bus.status().connected).toBe(false);
+  wire.mend();
+  const all = await listener.heard(`${base}/health`, ({ length }) => length === 2);
+  expect(all.map(({ text }) => JSON.parse(text).mqtt)).toMatchObject([
+    { connected: true, reconnects: 0 },
+    { connected: true, reconnects: 1 },
+  ]);
+});
+
 test("announces discovery before availability, and all state after it", async () => {
   const { broker, transport } = await embedded();
   const listener = await client(broker.url, ["tomekeeper/#", "homeassistant/#"]);

@@ -212,6 +212,7 @@ export interface BusSetup {
   readonly log?: BusLog;
   readonly clock?: Clock;
   readonly bootId?: string;
+  readonly onOnline?: () => void;
 }
 
 /** A bus that is set up and not started. */
@@ -226,6 +227,7 @@ export function makeBus(cleanup: Cleanup, setup: BusSetup): Bus {
     extensions: setup.extensions ?? [],
     clock: setup.clock ?? systemClock,
     random: () => 0,
+    onOnline: setup.onOnline ?? (() => {}),
     newId: randomUUID,
     log: setup.log ?? createLog(),
   });
