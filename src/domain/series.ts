@@ -27,11 +27,16 @@ export function normalizePosition(text: string): string | null {
  * without a position is a series without one. Each series once.
  */
 export function parseSeriesList(text: string): readonly SeriesPosition[] {
-  const entries = text
-    .split(";")
-    .map((entry) => entry.trim())
-    .filter((entry) => entry !== "" && !entry.startsWith("#"));
+  const entries = splitSeries(text).filter((entry) => !entry.startsWith("#"));
   return uniqueSeries(entries.map((entry) => parseSeries(entry) ?? { name: entry, position: null }));
+}
+
+/** The parts between `;`, and between commas behind a `#2` (`Name #2, Other #1`, as Audiobookshelf writes it). */
+export function splitSeries(text: string): readonly string[] {
+  return text
+    .split(/;|(?<=#\s{0,2}[\w.-]{1,12})\s{0,2},(?=[^,;#]*\p{L})/u)
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== "");
 }
 
 /** One series with its position beside it (`#2`, `Book 2`, `Vol. 2`), or null where there is no position. */

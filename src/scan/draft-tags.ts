@@ -1,7 +1,7 @@
 import type { BookFields, SeriesPosition } from "../domain/book.ts";
 import { personKey, splitPeople } from "../domain/people.ts";
 import type { TrackTags } from "../domain/scan.ts";
-import { normalizePosition, parseSeries, uniqueSeries } from "../domain/series.ts";
+import { normalizePosition, parseSeries, splitSeries, uniqueSeries } from "../domain/series.ts";
 import { foldText } from "../domain/text.ts";
 import { asinOf, genresOf, isbnOf, yearOf } from "./draft-values.ts";
 import { albumOf, withoutDisc } from "./group-books.ts";
@@ -64,12 +64,12 @@ function titleAndSeries(tracks: readonly TrackTags[]): {
 
 /** SERIES, show, MVNM, then grouping; each with the position beside it. */
 function seriesOfTags(tags: TrackTags): readonly SeriesPosition[] {
-  const names = tags.series.flatMap(splitList);
+  const names = tags.series.flatMap(splitSeries);
   const positions = tags.seriesParts.flatMap(splitList).map(normalizePosition);
   if (names.length > 0) {
     return uniqueSeries(names.map((name, index) => seriesOf(name, positions[index] ?? null)));
   }
-  const groupings = splitList(tags.grouping ?? "");
+  const groupings = splitSeries(tags.grouping ?? "");
   const parsed = groupings.map(parseSeries).filter((series) => series !== null);
   const [only] = groupings;
   // A grouping is free text: without a position in it or beside it, it is no series.

@@ -66,6 +66,11 @@ export function positionOf(part: string): string | null {
   return normalizePosition(purePosition.exec(part)?.[1] ?? "");
 }
 
+/** The same where a word or a `#` says that it is one. */
+export function markedPositionOf(part: string): string | null {
+  return /^[\d.]/.test(part) ? null : positionOf(part);
+}
+
 /**
  * A part like `Series 02`, `Series #2`, `Series, Book 2`. Without a mark only a number of one or two figures, or
  * with leading zeros, is a position ("Fahrenheit 451" is a title); `isSure` says that there was a mark or a
@@ -108,6 +113,8 @@ const seriesWithNumber = new RegExp(
   "i",
 );
 const bracketPosition = new RegExp(`^(?:(?:book|bk|vol(?:ume)?)\\.?\\s*#?|#)\\s*(${positionText})$`, "i");
+/** `[06] Title`. */
+const bareNumber = new RegExp(`^${positionText}$`, "i");
 const reader = /^(.*?)(?:^|[\s,(-]+)(?:read|narrated)\s+by\s*:?\s+(.+)$/i;
 const noiseWord =
   /^(?:mp3|m4b|m4a|aac|flac|ogg|opus|wma|vbr|cbr|k?bps|kbits?|kb\/s|k?hz|stereo|mono|retail|audible|audio|audiobooks?|chapteri[sz]ed|\d{2,3}(?:k|kbps|kb|kbits?|kb\/s)?|\d{2}(?:\.\d+)?khz|(?:cd|dis[ck])s?\d*|\d+(?:cds?|discs?))$/i;
@@ -136,8 +143,12 @@ function withSpaces(name: string): string {
 function takeBrackets(text: string, found: Found): string {
   const left = text.replace(
     /\[([^[\](){}]*)\]|\(([^[\](){}]*)\)|\{([^[\](){}]*)\}/g,
-    (whole, square, round, curly) => {
+    (whole, square, round, curly, at) => {
       const content = String(square ?? round ?? curly).trim();
+      if (square !== undefined && at === 0 && bareNumber.test(content)) {
+        found.position = normalizePosition(content);
+        return " ";
+      }
       const isTaken = curly === undefined ? takeBracket(content, found) : takeCurly(content, found);
       return isTaken ? " " : whole;
     },

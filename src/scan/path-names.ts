@@ -2,7 +2,14 @@ import type { BookFields, SeriesPosition } from "../domain/book.ts";
 import { hasInitials, looksLikePerson, personKey, splitPeople } from "../domain/people.ts";
 import { uniqueSeries } from "../domain/series.ts";
 import { foldText } from "../domain/text.ts";
-import { positionOf, readTitlePart, seriesPartOf, type TitlePart, takeNumbers } from "./path-names-title.ts";
+import {
+  markedPositionOf,
+  positionOf,
+  readTitlePart,
+  seriesPartOf,
+  type TitlePart,
+  takeNumbers,
+} from "./path-names-title.ts";
 
 /** A book's place as names: the folders above it, from the root down, and its own name. */
 export interface BookPlace {
@@ -170,6 +177,8 @@ function takeSeries(
     };
   }
   if (parts.length > 1 && isFolder(first)) return { series: inFolder(null), titles: parts.slice(1) };
+  const last = parts.length > 1 && position === null ? markedPositionOf(parts.at(-1) ?? "") : null;
+  if (folder !== null && last !== null) return { series: inFolder(last), titles: parts.slice(0, -1) };
   const own = numbered !== null && isFolder(numbered.name) ? numbered.position : positionOf(first);
   return { series: inFolder(own), titles: parts };
 }

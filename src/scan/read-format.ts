@@ -1,8 +1,8 @@
 import {
   AacFile,
-  AiffFile,
   ApeTag,
   AsfFile,
+  ByteVector,
   FileAccessMode,
   FlacFile,
   Id3v1Tag,
@@ -25,11 +25,12 @@ import { readMp4Movie } from "./chapters-mp4.ts";
 import { readXiphChapters } from "./chapters-xiph.ts";
 import { hasPossibleFlacComment, hasPossibleOggComment } from "./read-comment-count.ts";
 import { findAdts, findMpegAudio } from "./read-frames.ts";
+import { type IffReading, readAiffChunks, readRf64Chunks } from "./read-iff.ts";
 import { type AudioKind, id3TagBytes, kindOfBytes, kindOfName } from "./read-kind.ts";
 import { readMatroska } from "./read-matroska.ts";
 import { isOggFlac, readOggFlac } from "./read-ogg-flac.ts";
 import type { FileWindow } from "./read-window.ts";
-import type { TagFields } from "./tags-fields.ts";
+import { createTagFields, type TagFields } from "./tags-fields.ts";
 import { hasId3Picture, readId3 } from "./tags-id3.ts";
 import { readMp4 } from "./tags-mp4.ts";
 import { readApe, readAsf, readInfo, readSimple, readXiph } from "./tags-other.ts";
@@ -52,7 +53,8 @@ const formats: Readonly<Record<AudioKind, ReadFormat>> = {
   matroska: readMatroskaSound,
   asf: readWindowsMedia,
   wav: readWave,
-  aiff: readAiff,
+  rf64: (window, fields) => readIff(window, readRf64Chunks(window), fields),
+  aiff: (window, fields) => readIff(window, readAiffChunks(window), fields),
   mpeg: readMpegAudio,
   adts: readAdts,
 };
@@ -82,7 +84,9 @@ function readFlac(window: FileWindow, fields: TagFields): FormatReading | null {
   const file = new FlacFile(window, ReadStyle.Average | ReadStyle.PictureLazy);
   const comment = file.tag.xiphComment;
   if (comment !== undefined) readXiph(comment, fields);
-  const id3 = readId3Tags(file, fields);
+  // A tag that does not belong into a FLAC file counts where its own says nothing.
+  const hasOwn = comment !== undefined && comment.fieldNames.length > 0;
+  const id3 = readId3Tags(file, hasOwn ? createTagFields() : fields);
   return {
     durationSeconds: file.properties.durationMilliseconds / 1000,
     chapters: firstOf(readXiphChapters(fields), id3.chapters),
@@ -131,9 +135,16 @@ function readWave(window: FileWindow, fields: TagFields): FormatReading {
   return { ...id3, durationSeconds: file.properties.durationMilliseconds / 1000 };
 }
 
-function readAiff(window: FileWindow, fields: TagFields): FormatReading {
-  const file = new AiffFile(window, ReadStyle.Average);
-  return { ...readId3Tags(file, fields), durationSeconds: file.properties.durationMilliseconds / 1000 };
+/** Longer tags are damaged: even one with a large picture is far below. */
+const maxId3Bytes = 64 * 1024 * 1024;
+
+function readIff(window: FileWindow, iff: IffReading | null, fields: TagFields): FormatReading | null {
+  if (iff === null) return null;
+  const { durationSeconds, id3 } = iff;
+  const bytes = id3 === null ? null : window.bytesAt(id3.start, Math.min(id3.sizeBytes, maxId3Bytes));
+  const tag =
+    bytes === null || id3TagBytes(bytes) === 0 ? null : Id3v2Tag.fromData(ByteVector.fromByteArray(bytes));
+  return { ...readId3Tag(tag, fields), durationSeconds };
 }
 
 function readMpegAudio(window: FileWindow, fields: TagFields): FormatReading | null {
@@ -172,7 +183,11 @@ function readSandwich(file: SandwichFile, fields: TagFields): Id3Reading {
 
 function readId3Tags(file: TaggedFile, fields: TagFields): Id3Reading {
   const tag = file.getTag(TagTypes.Id3v2, false);
-  if (!(tag instanceof Id3v2Tag)) return { isThere: false, chapters: [], hasPicture: false };
+  return readId3Tag(tag instanceof Id3v2Tag ? tag : null, fields);
+}
+
+function readId3Tag(tag: Id3v2Tag | null, fields: TagFields): Id3Reading {
+  if (tag === null) return { isThere: false, chapters: [], hasPicture: false };
   const chapterFrames = readId3(tag, fields);
   return {
     isThere: tag.frames.length > 0,

@@ -1,5 +1,15 @@
 /** What a file is by its first bytes, whatever its name says. */
-export type AudioKind = "mp4" | "flac" | "ogg" | "matroska" | "asf" | "wav" | "aiff" | "mpeg" | "adts";
+export type AudioKind =
+  | "mp4"
+  | "flac"
+  | "ogg"
+  | "matroska"
+  | "asf"
+  | "wav"
+  | "rf64"
+  | "aiff"
+  | "mpeg"
+  | "adts";
 
 /** Null where nothing is recognized. `mpeg` and `adts` mean only that a frame may begin here. */
 export function kindOfBytes(head: Buffer): AudioKind | null {
@@ -10,6 +20,7 @@ export function kindOfBytes(head: Buffer): AudioKind | null {
   if (start === "\x1a\x45\xdf\xa3") return "matroska";
   if (start === "\x30\x26\xb2\x75") return "asf";
   if (start === "RIFF" && head.toString("latin1", 8, 12) === "WAVE") return "wav";
+  if (start === "RF64" && head.toString("latin1", 8, 12) === "WAVE") return "rf64";
   if (start === "FORM" && /^AIF[FC]$/.test(head.toString("latin1", 8, 12))) return "aiff";
   if (head.length >= 2 && head[0] === 0xff) {
     const second = head.readUInt8(1);

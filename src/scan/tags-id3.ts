@@ -1,5 +1,6 @@
 import {
-  type ByteVector,
+  ByteVector,
+  Genres,
   Id3v2CommentsFrame,
   type Id3v2Frame,
   type Id3v2FrameIdentifier,
@@ -10,7 +11,7 @@ import {
   Id3v2UserTextInformationFrame,
 } from "node-taglib-sharp";
 import type { TagFields } from "./tags-fields.ts";
-import { decodeId3Text } from "./tags-id3-text.ts";
+import { decodeId3Text, decodeId3Texts } from "./tags-id3-text.ts";
 
 /** A chapter frame (CHAP) or a table of contents (CTOC) without its header. */
 export interface Id3ChapterFrame {
@@ -64,7 +65,7 @@ export function readId3(tag: Id3v2Tag, fields: TagFields): readonly Id3ChapterFr
   for (const frame of tag.frames) {
     if (frame instanceof Id3v2UserTextInformationFrame) {
       for (const value of frame.text) fields.free(frame.description, value);
-    } else if (frame instanceof Id3v2TextInformationFrame) readText(frame, fields);
+    } else if (frame instanceof Id3v2TextInformationFrame) readText(frame, tag.version, fields);
     else if (frame instanceof Id3v2CommentsFrame) comments.push(frame);
     else if (frame instanceof Id3v2UnknownFrame) {
       const id = frame.frameId.toString();
@@ -80,14 +81,32 @@ export function hasId3Picture(frames: readonly Id3v2Frame[]): boolean {
   return frames.some((frame) => frame.frameId === Id3v2FrameIdentifiers["APIC"] && frame.size > 16);
 }
 
-function readText(frame: Id3v2TextInformationFrame, fields: TagFields): void {
+function readText(frame: Id3v2TextInformationFrame, version: number, fields: TagFields): void {
   const name = textFrameNames.get(frame.frameId);
   if (name !== undefined) {
-    for (const value of frame.text) fields.own(name, value);
+    const values = version < 4 && listNames.has(name) ? oldValuesOf(frame) : frame.text;
+    for (const value of values) fields.own(name, name === "GENRE" ? genreOf(value) : value);
     return;
   }
   const other = otherFrames[frame.frameId.toString()];
   if (other !== undefined) for (const value of frame.text) fields.own(other, value);
+}
+
+const listNames: ReadonlySet<string> = new Set(["ARTIST", "ALBUMARTIST", "COMPOSER", "GENRE"]);
+
+/**
+ * Taggers part several values by NUL in ID3v2.3 too, where the library cuts the text at the first one. It keeps
+ * the bytes to itself until they are asked for; where it no longer does, its own reading has to do.
+ */
+function oldValuesOf(frame: Id3v2TextInformationFrame): readonly string[] {
+  const bytes: unknown = Reflect.get(frame, "_rawData");
+  const values = bytes instanceof ByteVector ? decodeId3Texts(bufferOf(bytes)) : [];
+  return values.length > 1 ? values : frame.text;
+}
+
+/** `(101)` is a number of ID3v1, which the library knows as such before ID3v2.4 only. */
+function genreOf(value: string): string {
+  return /^\(\d{1,3}\)$/.test(value) ? (Genres.indexToAudio(value, true) ?? value) : value;
 }
 
 function readOther(id: string, frame: Id3v2UnknownFrame, fields: TagFields): void {

@@ -22,6 +22,8 @@ export function readApe(tag: ApeTag, fields: TagFields): void {
 }
 
 const asfNames: Readonly<Record<string, string>> = {
+  // The second author and those behind; the first is in the content description.
+  Author: "ARTIST",
   "WM/AlbumTitle": "ALBUM",
   "WM/AlbumArtist": "ALBUMARTIST",
   "WM/Composer": "COMPOSER",

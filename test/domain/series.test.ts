@@ -77,6 +77,20 @@ describe("parseSeriesList", () => {
     }
   });
 
+  it("parts series at a comma behind a position too, as Audiobookshelf writes them", () => {
+    expect(parseSeriesList("Name #2, Other #1.5, Third")).toEqual([
+      { name: "Name", position: "2" },
+      { name: "Other", position: "1.5" },
+      { name: "Third", position: null },
+    ]);
+    expect(parseSeriesList("The Lion, the Witch #1")).toEqual([{ name: "The Lion, the Witch", position: "1" }]);
+    expect(parseSeriesList("Name #1, 2")).toEqual([{ name: "Name", position: "1, 2" }]);
+  });
+
+  it("needs no more time for a long list than its length", () => {
+    expect(parseSeriesList(`${"#1,".repeat(30_000)} ${"a ,".repeat(30_000)}`).length).toBeLessThan(2);
+  });
+
   it("has no series without a name", () => {
     expect(parseSeriesList("#2;  ; ")).toEqual([]);
     expect(parseSeries("Book 2")).toBeNull();

@@ -121,6 +121,7 @@ describe("series", () => {
     expect(fieldsOfTags({ series: ["Name", "Other"], seriesParts: ["2", "1"] }).series).toEqual(both);
     expect(fieldsOfTags({ series: ["Name; Other"], seriesParts: ["2; 1"] }).series).toEqual(both);
     expect(fieldsOfTags({ grouping: "Name #2; Other #1" }).series).toEqual(both);
+    expect(fieldsOfTags({ grouping: "Name #2, Other #1" }).series).toEqual(both);
   });
 
   it("takes a missing position from the folders where they tell one of the same series", () => {
