@@ -21,16 +21,22 @@ interface ScanState {
 
 let dir: string;
 let libraryPath: string;
+const runners: RunningRunner[] = [];
 
 beforeAll(async () => {
   dir = mkdtempSync(path.join(os.tmpdir(), "tomekeeper-kill-"));
   libraryPath = (await makeBenchLibrary(dir, fileCount)).path;
 }, 300_000);
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
+afterAll(async () => {
+  for (const runner of runners) await runner.kill();
+  rmSync(dir, { recursive: true, force: true });
+});
 
-function start(data: string): Promise<RunningRunner> {
+async function start(data: string): Promise<RunningRunner> {
   const args = ["--library", libraryPath, "--data", path.join(dir, data), "--mqtt-port", "0"];
-  return startRunner(args, { env: { TOMEKEEPER_SCAN__CHECKPOINT_INTERVAL: "20" } });
+  const runner = await startRunner(args, { env: { TOMEKEEPER_SCAN__CHECKPOINT_INTERVAL: "20" } });
+  runners.push(runner);
+  return runner;
 }
 
 const hasEnded = (scan: ScanState) => scan.state === "idle" && scan.operation_id !== null;
