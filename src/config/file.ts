@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLParseError } from "yaml";
 import { type LayerResult, resolvePath, resolvePaths, type Surroundings } from "./layers.ts";
 import { isObject, type SettingNode, type SettingPath } from "./settings.ts";
 
@@ -31,7 +31,7 @@ export function readFileLayer(file: string, schema: SettingNode, around: Surroun
   const lineOf = (offset: number) => lines.linePos(offset).line;
   if (document.errors.length > 0) {
     const problems = document.errors.map(
-      (error) => `${shown}:${lineOf(error.pos[0])}: is not valid YAML: ${error.message}`,
+      (error) => `${shown}:${lineOf(error.pos[0])}: ${yamlProblem(error, text)}`,
     );
     return { layer: null, problems };
   }
@@ -40,7 +40,7 @@ export function readFileLayer(file: string, schema: SettingNode, around: Surroun
     contents = document.toJS();
   } catch (error) {
     // Aliases that blow up or lead nowhere show only now.
-    return failed(`: is not usable YAML: ${messageOf(error)}`);
+    return failed(`: is not usable YAML: ${withoutSource(messageOf(error))}`);
   }
   if (contents === null || contents === undefined) contents = {};
   if (!isObject(contents)) return failed(": must hold settings as `key: value`, one a line");
@@ -50,6 +50,18 @@ export function readFileLayer(file: string, schema: SettingNode, around: Surroun
   };
   const data = resolvePaths(contents, schema, path.dirname(file), around.home);
   return { layer: { data, where }, problems: [] };
+}
+
+function yamlProblem({ code, pos, message }: YAMLParseError, text: string): string {
+  const key = code === "DUPLICATE_KEY" ? /^[\w-]+/.exec(text.slice(pos[0]))?.[0] : undefined;
+  if (key !== undefined) return `${key} is set twice: keep one of them`;
+  return `is not valid YAML: ${withoutSource(message)}`;
+}
+
+/** The parser quotes what it cannot read behind a colon: a password that begins with `*` or `|`, for one. */
+function withoutSource(message: string): string {
+  const [what = ""] = message.split(":");
+  return what === message ? message : `${what}. Text that begins with a special character needs quotes`;
 }
 
 function messageOf(error: unknown): string {

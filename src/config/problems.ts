@@ -40,10 +40,17 @@ function explain(issue: Issue, schema: SettingNode): readonly Problem[] {
 }
 
 function valueText(value: unknown, node: SettingNode): string {
-  if (node["x-secret"]) return "not usable";
+  if (mayHoldSecret(node)) return "not usable";
   if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "a section";
   const text = withoutLogin(JSON.stringify(value) ?? String(value));
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
+/** A text where a list or a section of logins should be is likely to be a login. */
+function mayHoldSecret(node: SettingNode): boolean {
+  const { properties, items, additionalProperties } = bare(node);
+  const below = [...Object.values(properties ?? {}), items, additionalProperties];
+  return node["x-secret"] === true || below.some((next) => typeof next === "object" && mayHoldSecret(next));
 }
 
 /** What a setting may be: `a whole number from 1 to 64`. */

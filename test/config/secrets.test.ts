@@ -31,6 +31,30 @@ test("reads secrets from files, without the newline at their end", () => {
   expect(config.plugins["ai"]?.["api_key"]).toBe("four");
 });
 
+test.each([
+  "mqtt:\n  password: *canary\n",
+  "mqtt:\n  password: |canary\n   x\n",
+  "mqtt:\n  password: >\tcanary\n",
+  "mqtt:\n  password: @canary\n",
+  'mqtt:\n  password: "a"canary\n',
+  "mqtt: {password: canary: b}\n",
+  'mqtt:\n  embedded: {users: "u:canary"}\n',
+  "mqtt:\n  embedded: {users: [canary]}\n",
+  "mqtt:\n  password: [canary]\n",
+  "mqtt: canary\n",
+  "sources: {audible: canary}\n",
+])("shows no part of a secret that is written wrongly: %j", (text) => {
+  place.write("tomekeeper.yaml", text);
+  let problem = "";
+  try {
+    place.load();
+  } catch (error) {
+    problem = String(error);
+  }
+  expect(problem).toContain("tomekeeper.yaml");
+  expect(problem).not.toContain("canary");
+});
+
 test("reads a secret's file named by a variable", () => {
   place.write("pw", "x\n");
   const { config } = place.load({
