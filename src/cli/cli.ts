@@ -191,11 +191,7 @@ function withSettings<T>(command: Argv<T>) {
   return command.options({
     library: { type: "string", array: true, describe: "Folder to organize into", requiresArg: true },
     inbox: { type: "string", array: true, describe: "Folder where downloads land", requiresArg: true },
-    "mqtt-port": {
-      type: "number",
-      describe: "Port of the runner's own broker; 0 for any",
-      requiresArg: true,
-    },
+    "mqtt-port": wholeNumber("mqtt-port", "Port of the runner's own broker; 0 for any"),
     "log-level": { type: "string", describe: "debug, info, warn or error", requiresArg: true },
   });
 }

@@ -9,7 +9,10 @@ import { type Finding, fine, found } from "./check.ts";
 /** Whether a root is there, can be listed, and is not the empty folder that an unmounted disk leaves behind. */
 export async function checkRootExists(root: Root, knownBooks: number): Promise<Finding> {
   const bad = root.optional ? "warn" : "fatal";
-  const remedy = `mount its disk or correct the path of root "${root.id}"; optional: true lets the runner start without it`;
+  const otherwise = root.optional
+    ? "it is looked for again and again"
+    : "optional: true lets the runner start without it";
+  const remedy = `mount its disk or correct the path of root "${root.id}"; ${otherwise}`;
   try {
     if (!(await stat(root.path)).isDirectory()) {
       return found(bad, `${root.path} is not a folder`, `correct the path of root "${root.id}"`);

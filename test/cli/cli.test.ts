@@ -48,6 +48,7 @@ describe("the command as typed", () => {
     [["query", "--foo", "x"], "Unknown argument: foo"],
     [["query", "--sort", "size"], "Choices"],
     [["query", "--limit", "x"], "--limit must be one whole number"],
+    [["run", "--mqtt-port", "x"], "--mqtt-port must be one whole number"],
     [["cancel"], "Not enough"],
     [[], "Name a command."],
     [["config", "foo"], "Choices"],

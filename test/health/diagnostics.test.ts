@@ -96,6 +96,9 @@ describe("a root", () => {
   test("that is missing and optional is a warning", async () => {
     const diagnostics = await runDiagnostics(inputs({ roots: [root("books", { optional: true })] }));
     expect(diagnostics.worst).toBe("warn");
+    const { remedy } = diagnostics.checks.find(({ check }) => check === "root_exists:books") ?? {};
+    expect(remedy).toMatch(/looked for again/);
+    expect(remedy).not.toContain("optional");
   });
 
   test("that is a file is fatal", async () => {
