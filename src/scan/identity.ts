@@ -12,7 +12,8 @@ export interface Identities {
   /**
    * Gives each draft of a unit the id of the book that it is: the one at the same path, else one of the same
    * unit with the same content, else one of the root with the same content that is missing or no longer lies
-   * where it was. Null for a new book: of two copies that are both there, each is a book.
+   * where it was. What came to a place whose book was another is the book that it was elsewhere: two books
+   * change places and keep their ids. Null for a new book: of two copies that are both there, each is a book.
    */
   assign(unitPath: string, drafts: readonly BookDraft[]): Promise<readonly UnitBook[]>;
   /** To be called when what was assigned has been committed: from then on the catalogue knows it. */
@@ -69,7 +70,9 @@ export function createIdentities(catalogue: Lookup, rootId: string, rootPath: st
       const ids = new Map<BookDraft, string>();
       for (const draft of drafts) {
         const same = known.find((book) => book.path === draft.path && isFree(book));
-        if (same !== undefined) ids.set(draft, claim(same));
+        if (same === undefined) continue;
+        const moved = same.fingerprint === draft.fingerprint ? undefined : await findMoved(draft);
+        ids.set(draft, claim(moved ?? same));
       }
       for (const draft of drafts) {
         if (ids.has(draft)) continue;

@@ -83,7 +83,9 @@ describe("parseSeriesList", () => {
       { name: "Other", position: "1.5" },
       { name: "Third", position: null },
     ]);
-    expect(parseSeriesList("The Lion, the Witch #1")).toEqual([{ name: "The Lion, the Witch", position: "1" }]);
+    expect(parseSeriesList("The Lion, the Witch #1")).toEqual([
+      { name: "The Lion, the Witch", position: "1" },
+    ]);
     expect(parseSeriesList("Name #1, 2")).toEqual([{ name: "Name", position: "1, 2" }]);
   });
 

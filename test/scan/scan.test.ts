@@ -324,6 +324,29 @@ describe("a book's identity", () => {
     expect(idsByPath(bench)["better name.m4b"]).toBe(ids["loose.m4b"]);
   });
 
+  it("goes with the content when two folders, or two loose files, change their names", async () => {
+    const bench = await benchOf(library);
+    await bench.root.write({ "other.m4b": "another loose recording" });
+    await bench.scan();
+    const ids = idsByPath(bench);
+    const swapped = [
+      ["Ann/One", "Ann/Two"],
+      ["loose.m4b", "other.m4b"],
+    ] as const;
+    for (const [a, b] of swapped) {
+      await rename(bench.root.at(a), bench.root.at("aside"));
+      await rename(bench.root.at(b), bench.root.at(a));
+      await rename(bench.root.at("aside"), bench.root.at(b));
+    }
+    expect(await bench.scan()).toMatchObject({ books: 6, added: 0, missing: 0 });
+    const after = idsByPath(bench);
+    for (const [a, b] of swapped) {
+      expect(after[a]).toBe(ids[b]);
+      expect(after[b]).toBe(ids[a]);
+    }
+    expect(bench.books()).toHaveLength(6);
+  });
+
   it("stays with the place when the content changes", async () => {
     const bench = await benchOf(library);
     await bench.scan();
