@@ -5,6 +5,7 @@ import { buildRunner } from "./app/runner.ts";
 import { openTransport } from "./app/transport.ts";
 import type { Bus } from "./bus/bus.ts";
 import type { ConfigResult } from "./config/load.ts";
+import { toErrorRecord } from "./errors.ts";
 import { removeRunnerFile, writeRunnerFile } from "./runner-file.ts";
 import { openStore } from "./store/open.ts";
 
@@ -42,7 +43,7 @@ export async function startApp(options: AppOptions): Promise<RunningApp> {
     const store = await openStore({
       dataDir: config.data_dir,
       now: () => new Date(),
-      onIssue: (issue) => log.error(`${issue.store}: ${issue.message} ${issue.remedy}`),
+      onIssue: (issue) => log.error(`${issue.store}: ${issue.message}; ${issue.remedy}`),
     });
     releases.defer(() => store.close());
     const diagnosis = createDiagnosis(options, store);
@@ -66,14 +67,23 @@ export async function startApp(options: AppOptions): Promise<RunningApp> {
     mirror.bus = runner.bus;
     await runner.start();
 
-    writeRunnerFile(config.data_dir, {
+    const runnerFile = {
       url,
       node: config.node,
       pid: process.pid,
       boot_id: bootId,
       config_file: options.file,
-    });
-    releases.defer(() => removeRunnerFile(config.data_dir, bootId));
+    };
+    try {
+      writeRunnerFile(config.data_dir, runnerFile);
+      releases.defer(() => removeRunnerFile(config.data_dir, bootId));
+    } catch (error) {
+      // On a full disk for one: all that can be read is served all the same.
+      const { message } = toErrorRecord(error);
+      log.warn(
+        `commands have to be told where this runner is (--broker ${url}), since its file cannot be written: ${message}`,
+      );
+    }
     return { ready: { url, base }, stop: () => releases.disposeAsync() };
   } catch (error) {
     await releases.disposeAsync();

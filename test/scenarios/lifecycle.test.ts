@@ -134,6 +134,14 @@ test("a second runner on the same data folder ends at once and names the first",
   expect(stderr).toContain(String(first.pid));
 });
 
+test("runs where its file for other commands cannot be written, and says how to reach it", async () => {
+  mkdirSync(path.join(dir, "data", "runner.json", "in the way"), { recursive: true });
+  const runner = await start();
+  await runner.state("scan", scanned);
+  expect(runner.stderr()).toContain(`--broker ${runner.url}`);
+  expect(await runner.stop()).toBe(0);
+});
+
 test("the command line finds the running runner by its data folder", async () => {
   const runner = await start();
   await runner.state("scan", scanned);
