@@ -62,6 +62,8 @@ export function readLines(content: Buffer): FileReading {
     }
     start = end + 1;
   }
+  // One write may be torn, not line after line: without an intact one among them something else was here.
+  if (records.length === 0 && badOffsets.length > 1) sealedBytes = content.length;
   return { records, damage: judge(badOffsets, sealedBytes) };
 }
 

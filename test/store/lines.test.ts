@@ -51,3 +51,12 @@ test("calls damage before an acknowledged length a loss", () => {
   expect(reading.records.map((record) => record["_id"])).toEqual(["b"]);
   expect(reading.damage).toEqual({ kind: "inside", offsetBytes: 0, lineCount: 1 });
 });
+
+test("takes one torn line for a first write, and several without an intact one for damage", () => {
+  expect(readLines(Buffer.from('12345678 0 {"_id":')).damage).toEqual({ kind: "tail", offsetBytes: 0 });
+  expect(readLines(Buffer.from("not\nours\nat all")).damage).toEqual({
+    kind: "inside",
+    offsetBytes: 0,
+    lineCount: 3,
+  });
+});
