@@ -143,7 +143,7 @@ async function checkBroker({ url, reach }: DiagnosticInputs["broker"]): Promise<
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const remedy =
-      "see that the broker runs and that mqtt.url, username and password are right; it is tried again for ever";
+      "see that the broker runs and that mqtt.url, username, password and ca are right; it is tried again for ever";
     return found("warn", `${url} cannot be reached: ${reason}`, remedy);
   }
 }

@@ -43,8 +43,13 @@ export async function checkRootWritable(root: Root, knownBooks: number): Promise
   return found(
     root.optional ? "warn" : "fatal",
     `${root.path} ${cannotWrite(problem)}`,
-    `give the runner's user (uid ${process.getuid?.() ?? "unknown"}) write permission there`,
+    root.optional ? giveAccess(problem) : `${giveAccess(problem)}; optional: true lets it be read as it is`,
   );
+}
+
+function giveAccess(problem: unknown): string {
+  if (systemCode(problem) === "EROFS") return "mount it so that it can be written to";
+  return `give the runner's user (uid ${process.getuid?.() ?? "unknown"}) write permission there`;
 }
 
 /** Whether no root lies inside another when links are followed: its books would be there twice. */

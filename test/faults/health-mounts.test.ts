@@ -69,6 +69,7 @@ describe.skipIf(!canMount)("with mounts of its own (needs root and mount)", () =
     expect(found("root_writable:books")).toMatchObject({
       severity: "fatal",
       message: expect.stringContaining("its file system is read-only"),
+      remedy: "mount it so that it can be written to; optional: true lets it be read as it is",
     });
     expect((await diagnose({ root: { optional: true } }))("root_writable:books")).toMatchObject({
       severity: "warn",
