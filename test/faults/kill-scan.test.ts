@@ -5,9 +5,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeBenchLibrary } from "../../bench/make-library.ts";
 import { type RunningRunner, startRunner } from "../fixtures/runner.ts";
 
-/* kill -9 while a scan runs, again and again. TOMEKEEPER_TEST_KILL_FILES=50000 makes the library a large one. */
+/* kill -9 while a scan runs, again and again. KILL_SCAN_FILES=50000 makes the library a large one. */
 
-const fileCount = Number(process.env["TOMEKEEPER_TEST_KILL_FILES"] ?? 8000);
+const fileCount = Number(process.env["KILL_SCAN_FILES"] ?? 8000);
 const killsWanted = 10;
 /** 100 folders of five files between checkpoints, and what was ahead of the commits. */
 const mostReadTwice = 100 * 5 + 1000;
