@@ -1,8 +1,8 @@
-import { existsSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { createDiagnosis } from "../app/diagnosis.ts";
 import type { ConfigResult } from "../config/load.ts";
 import type { Diagnostics } from "../domain/diagnostic.ts";
-import { AppError } from "../errors.ts";
+import { AppError, systemCode } from "../errors.ts";
 import { reachBroker } from "../health/broker.ts";
 import { type DiagnosticInputs, runDiagnostics } from "../health/diagnostics.ts";
 import { openStore, type Store } from "../store/open.ts";
@@ -34,10 +34,13 @@ async function askRunner(flags: SettingFlags, line: CommandLine): Promise<Diagno
   }
 }
 
-/** Opens the store as a start would, reads all of it once, and closes it; a folder that is not there stays so. */
+/**
+ * Opens the store as a start would, reads all of it once, and closes it. Where there is none yet, none is made: a
+ * doctor that is run as another user would leave files that the runner cannot open.
+ */
 async function diagnoseHere(result: ConfigResult): Promise<Diagnostics> {
   const dataDir = result.config.data_dir;
-  if (!existsSync(dataDir)) return await diagnoseWithoutStore(result, {});
+  if (!holdsStore(dataDir)) return await diagnoseWithoutStore(result, {});
   let store: Store;
   try {
     store = await openStore({ dataDir, now: () => new Date() });
@@ -62,6 +65,15 @@ async function diagnoseHere(result: ConfigResult): Promise<Diagnostics> {
     return await createDiagnosis(result, { catalogue, operations, issues }).run();
   } finally {
     await store.close();
+  }
+}
+
+function holdsStore(dataDir: string): boolean {
+  try {
+    return readdirSync(dataDir).some((name) => name === "lock" || name.endsWith(".db"));
+  } catch (error) {
+    // A folder that cannot be listed is for the opening to explain.
+    return systemCode(error) !== "ENOENT";
   }
 }
 

@@ -2,7 +2,7 @@ import { SingleBar } from "cli-progress";
 import type { StateBody } from "../bus/topics.ts";
 import type { CommandLine } from "./command-line.ts";
 import type { RunnerLink } from "./connection.ts";
-import { durationText, printable } from "./format.ts";
+import { countText, durationText, printable } from "./format.ts";
 
 type ScanState = StateBody<"scan">;
 
@@ -74,7 +74,7 @@ function percentText({ percent }: ScanState): string {
 /** `120 of 400 files, 30 books, 12 s left: Author/Title` */
 export function countsText(scan: ScanState): string {
   const left = scan.eta_seconds === null ? [] : [`${durationText(scan.eta_seconds)} left`];
-  const problems = scan.problems === 0 ? [] : [`${scan.problems} problems`];
+  const problems = scan.problems === 0 ? [] : [countText(scan.problems, "problem")];
   const parts = [
     `${scan.files_done} of ${scan.files_found} files`,
     `${scan.books_found} books`,

@@ -76,7 +76,7 @@ function queueText({ state, counts, workers }: StateBody<"queue">): string {
 
 function scanText(scan: StateBody<"scan">): string {
   if (scan.state === "idle")
-    return scan.problems === 0 ? "idle" : `idle, ${scan.problems} problems in the last one`;
+    return scan.problems === 0 ? "idle" : `idle, ${countText(scan.problems, "problem")} in the last one`;
   const percent = scan.percent === null ? [] : [`${Math.floor(scan.percent)} %`];
   return [scan.state, ...percent, countsText(scan)].join(", ");
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { readRunnerFile, writeRunnerFile } from "../../src/runner-file.ts";
@@ -235,6 +235,9 @@ describe("doctor without a runner", () => {
       expect.objectContaining({ check: "root_exists:books", severity: "ok" }),
     );
     expect(existsSync(path.join(desk.dir, "data"))).toBe(false);
+    mkdirSync(path.join(desk.dir, "empty"));
+    await desk.typeJson(["doctor", "--library", "books", "--data", "empty"]);
+    expect(readdirSync(path.join(desk.dir, "empty"))).toEqual([]);
   });
 
   test("looks into the store, leaves the folder free, and ends with 3 where something is fatal", async () => {

@@ -55,7 +55,7 @@ function publishAll(bus: Bus, scanState: "idle" | "reading"): void {
     percent: 12.5,
     eta_seconds: 90,
     resumed_from: null,
-    problems: 0,
+    problems: 1,
   });
   bus.publishState("diagnostics", {
     worst: "warn",
@@ -80,7 +80,7 @@ test("into a pipe prints one snapshot of everything and ends", async () => {
     "Library    14 books, 3 authors, 2 series, 100 h, 1.5 GB, 1 missing, 2 to review",
     "Root       books (library), online",
     "Queue      running, 1 running, 2 waiting, 2 workers",
-    "Scan       reading, 12 %, 5 of 40 files, 2 books, 2 min left",
+    "Scan       reading, 12 %, 5 of 40 files, 2 books, 1 problem, 2 min left",
     "Running    scan of books:/A, 12 %",
     "Memory     normal, 100 MB of 4.0 GB",
     "Diagnosis  warn",
