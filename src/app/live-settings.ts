@@ -6,7 +6,6 @@ export interface LiveSettings {
   readonly scanConcurrency: number;
   readonly scanOnStartup: boolean;
   readonly checkpointInterval: number;
-  readonly fileTimeoutMs: number;
   readonly ignore: readonly string[];
   readonly operationConcurrency: number;
   readonly organizeStrategy: Config["organize"]["strategy"];
@@ -18,7 +17,6 @@ export function liveSettings(config: Config): LiveSettings {
     scanConcurrency: config.scan.concurrency,
     scanOnStartup: config.scan.on_startup,
     checkpointInterval: config.scan.checkpoint_interval,
-    fileTimeoutMs: config.scan.file_timeout_ms,
     ignore: config.scan.ignore,
     operationConcurrency: config.queue.concurrency,
     organizeStrategy: config.organize.strategy,

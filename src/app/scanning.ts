@@ -38,7 +38,7 @@ export function createScanning(options: ScanningOptions): Scanning {
   const showProgress = createScanView(onProgress);
   const tags = createTagReader({
     concurrency: live().scanConcurrency,
-    fileTimeoutMs: live().fileTimeoutMs,
+    fileTimeoutMs: config.scan.file_timeout_ms,
   });
   const deps = {
     findRoot: (rootId: string) => config.roots.find((root) => root.id === rootId),

@@ -195,7 +195,7 @@ export const configSchema = z
           .min(100)
           .max(600_000)
           .default(5000)
-          .meta(about("The longest that one file may take to read, in milliseconds.", { live: true })),
+          .meta(about("The longest that one file may take to read, in milliseconds.")),
         ignore: z
           .array(z.string().min(1))
           .max(1000)
