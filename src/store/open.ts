@@ -7,15 +7,24 @@ import { openCheckpoints } from "./checkpoints.ts";
 import { openCommands } from "./commands.ts";
 import type { StoreFile } from "./documents.ts";
 import { syncFolder } from "./durable.ts";
+import { openJournals } from "./journals.ts";
 import { acquireLock, type DataLock } from "./lock.ts";
 import { readNodeId } from "./node-id.ts";
 import { openOperations } from "./operations.ts";
-import type { Catalogue, CheckpointStore, CommandStore, OperationStore, StoreIssue } from "./ports.ts";
+import type {
+  Catalogue,
+  CheckpointStore,
+  CommandStore,
+  JournalStore,
+  OperationStore,
+  StoreIssue,
+} from "./ports.ts";
 
 export interface Store {
   readonly operations: OperationStore;
   readonly checkpoints: CheckpointStore;
   readonly commands: CommandStore;
+  readonly journals: JournalStore;
   /** Where it could not be opened (see `issues`) every call throws why. */
   readonly catalogue: Catalogue;
   /** The UUID of this installation. */
@@ -70,14 +79,17 @@ async function openIn(options: OpenStoreOptions, releases: (() => Promise<void>)
   releases.push(() => checkpoints.close());
   const commands = await openCommands(fileOptions);
   releases.push(() => commands.close());
+  const journals = await openJournals(fileOptions);
+  releases.push(() => journals.close());
   const { catalogue, file: catalogueFile } = tryCatalogue(path.join(dataDir, "catalogue.db"), now, report);
   if (catalogueFile !== null) releases.push(() => catalogueFile.close());
   await syncFolder(dataDir);
-  const files: Readonly<Record<string, StoreFile>> = { operations, checkpoints, commands };
+  const files: Readonly<Record<string, StoreFile>> = { operations, checkpoints, commands, journals };
   return {
     operations,
     checkpoints,
     commands,
+    journals,
     catalogue,
     nodeId,
     get issues() {

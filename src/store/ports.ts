@@ -1,5 +1,6 @@
 import type { Book, BookField, BookFields, Root } from "../domain/book.ts";
 import type { BookCatalogue, ScanCatalogue } from "../domain/catalogue.ts";
+import type { BatchBegun, BatchRecord, JournalRecord } from "../domain/journal.ts";
 import type { Operation, OperationState } from "../domain/operation.ts";
 import type { ScanCheckpoint, ScanProblem } from "../domain/scan.ts";
 
@@ -54,9 +55,42 @@ export interface CommandStore {
   open(): readonly CommandRecord[];
 }
 
+/** The journal of a batch that has not ended. */
+export interface Journal {
+  /** All that is on the disk, in order. */
+  readonly records: readonly JournalRecord[];
+  /** Of the file, its end mark included. */
+  readonly sizeBytes: number;
+  /**
+   * Resolves when the records are on the disk; concurrent calls share one fdatasync. Throws `read_only` after the
+   * first failed write: the batch then goes by what it knows, and the next start by what the disk has.
+   */
+  append(...records: readonly JournalRecord[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The journals of what was organized: what recovery and undo go by. */
+export interface JournalStore {
+  /**
+   * Begins a batch: its first records are durable when it resolves. Takes the place of an earlier batch of the
+   * same operation that was rolled back; throws `conflict` for any other.
+   */
+  begin(begun: BatchBegun, records: readonly JournalRecord[]): Promise<Journal>;
+  /** Opens the journal of a batch that has not ended. Null where it never came to be. Throws `store_damaged`. */
+  resume(id: string): Promise<Journal | null>;
+  /** Reads the journal of an ended batch. Throws `not_found`, and `store_damaged` where it is not what was written. */
+  read(id: string): Promise<readonly JournalRecord[]>;
+  batch(id: string): BatchRecord | null;
+  /** Newest first. */
+  batches(): readonly BatchRecord[];
+  put(batch: BatchRecord): Promise<void>;
+  /** Forgets an ended batch and removes its journal. */
+  remove(id: string): Promise<void>;
+}
+
 /** Something about the stored data that a person should know. */
 export interface StoreIssue {
-  /** `operations`, `checkpoints`, `commands`, `catalogue` or `node`. */
+  /** `operations`, `checkpoints`, `commands`, `batches`, `journals`, `catalogue` or `node`. */
   readonly store: string;
   /** With `fatal` the store is read-only or not there at all; the runner should not start. */
   readonly severity: "warn" | "fatal";
