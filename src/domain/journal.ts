@@ -30,6 +30,8 @@ export interface BatchBegun {
   readonly roots: readonly JournalRoot[];
   /** RFC 3339. */
   readonly at: string;
+  /** What the plan knew beyond the batch, for the summary: conflicts, what was skipped or refused. */
+  readonly planned: Readonly<Record<string, unknown>>;
 }
 
 /** A root as it was: its path, and the inode by which an unmounted one is told from the real one. */
@@ -93,6 +95,12 @@ export interface StepPlanned {
   } | null;
   /** What goes after the commit. */
   readonly removes: readonly PlannedRemoval[];
+  /** What the catalogue is told; null for a file that it does not know. `facts` of a file that lies there already. */
+  readonly relocates: {
+    readonly from: RootPath;
+    readonly to: RootPath;
+    readonly there: { readonly facts: FileFacts; readonly sha256: string | null } | null;
+  } | null;
 }
 
 export interface PlannedRemoval {

@@ -26,6 +26,7 @@ const journalRecord: z.ZodType<JournalRecord> = z.discriminatedUnion("type", [
       z.strictObject({ id: z.string(), path: z.string(), ino: decimal, kind: z.enum(["library", "inbox"]) }),
     ),
     at: z.string(),
+    planned: z.record(z.string(), z.unknown()),
   }),
   z.strictObject({
     type: z.literal("book"),
@@ -60,6 +61,13 @@ const journalRecord: z.ZodType<JournalRecord> = z.discriminatedUnion("type", [
       })
       .nullable(),
     removes: z.array(z.strictObject({ file: place, facts, how: z.enum(["unlink", "discard"]) })),
+    relocates: z
+      .strictObject({
+        from: place,
+        to: place,
+        there: z.strictObject({ facts, sha256: hash }).nullable(),
+      })
+      .nullable(),
   }),
   z.strictObject({
     type: z.literal("made"),

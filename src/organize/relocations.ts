@@ -1,0 +1,27 @@
+import type { BatchEnded } from "../domain/journal.ts";
+import type { RelocatedFile, Relocation } from "../domain/organize.ts";
+import type { BatchRecords } from "./batch-records.ts";
+
+/** What the catalogue is told of a committed batch: for each book where its files are now. */
+export function relocationsOf(batch: BatchRecords, kept: BatchEnded["kept"]): readonly Relocation[] {
+  const keptSteps = new Set(kept.map(({ n }) => n));
+  return batch.books.map(({ bookId, to }) => {
+    const steps = batch.steps.filter(({ planned }) => planned.bookId === bookId);
+    const files = steps.flatMap(({ planned, done }): readonly RelocatedFile[] => {
+      const { relocates } = planned;
+      const there = relocates?.there ?? done;
+      if (relocates === null || there === null) return [];
+      const { facts, sha256 } = there;
+      const { from, to: place } = relocates;
+      return [{ from, to: place, sizeBytes: facts.sizeBytes, mtimeMs: mtimeMsOf(facts.mtimeNs), sha256 }];
+    });
+    const sourceStays = steps.some(({ planned }) => planned.removes.length === 0 || keptSteps.has(planned.n));
+    return { bookId, to, files, sourceStays };
+  });
+}
+
+/** As Node's own `mtimeMs` is computed, to the last bit: a scan compares the two. */
+function mtimeMsOf(mtimeNs: string): number {
+  const ns = BigInt(mtimeNs);
+  return Number(ns / 1_000_000_000n) * 1000 + Number(ns % 1_000_000_000n) / 1_000_000;
+}

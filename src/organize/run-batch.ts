@@ -1,0 +1,154 @@
+import { lstat } from "node:fs/promises";
+import fastq from "fastq";
+import type { BatchBegun, FolderSeen, JournalBook } from "../domain/journal.ts";
+import { placeText, type RootPath } from "../domain/organize.ts";
+import { AppError, systemCode, toErrorRecord } from "../errors.ts";
+import type { Journal } from "../store/ports.ts";
+import type { Batch, BatchDeps, BatchStep, Leftover } from "./batch.ts";
+import { absolutePath, parentOf, upwards } from "./batch-roots.ts";
+import { completeBatch } from "./complete-batch.ts";
+import { createFolderSync } from "./folder-sync.ts";
+import { placeStep, type StepContext } from "./place-step.ts";
+import type { BatchProgress } from "./progress.ts";
+import { rollBack } from "./roll-back.ts";
+
+/**
+ * Runs a batch: every file is placed, then the batch is committed, then sources go and the catalogue follows. The
+ * first failure before the commit, an abort too, takes all of it back and is thrown. After the commit nothing
+ * interrupts it; what a crash or a full disk keeps from being done, `recoverBatches` does. Answers with the summary.
+ */
+export async function runBatch(
+  deps: BatchDeps,
+  batch: Batch,
+  signal: AbortSignal,
+  progress: BatchProgress,
+): Promise<Readonly<Record<string, unknown>>> {
+  const begun: BatchBegun = {
+    type: "begun",
+    schemaVersion: 1,
+    operationId: batch.operationId,
+    kind: batch.kind,
+    undoes: batch.undoes,
+    roots: batch.roots,
+    at: deps.now().toISOString(),
+    planned: batch.planned,
+  };
+  const books = batch.books.map((book): JournalBook => ({ type: "book", ...book }));
+  const journal = await deps.journals.begin(begun, [...books, ...(await seeFolders(batch))]);
+  try {
+    await placeOrTakeBack(deps, batch, journal, signal, progress);
+    progress.enter("committing");
+    return (await completeBatch(deps, journal, { afterCrash: false })).summary;
+  } finally {
+    await journal.close();
+  }
+}
+
+async function placeOrTakeBack(
+  deps: BatchDeps,
+  batch: Batch,
+  journal: Journal,
+  signal: AbortSignal,
+  progress: BatchProgress,
+): Promise<void> {
+  try {
+    progress.enter("placing");
+    await placeAll(deps, batch, journal, signal, progress);
+    signal.throwIfAborted();
+    await journal.append({ type: "committed", at: deps.now().toISOString() });
+  } catch (error) {
+    progress.enter("rolling_back");
+    const leftovers = await rollBack(deps, journal, toErrorRecord(error).message);
+    throw leftovers.length === 0 ? error : notAllTakenBack(error, leftovers);
+  }
+}
+
+/** A pool over the files. The first failure stops it; it is thrown when nothing is under way any more. */
+async function placeAll(
+  deps: BatchDeps,
+  batch: Batch,
+  journal: Journal,
+  signal: AbortSignal,
+  progress: BatchProgress,
+): Promise<void> {
+  const stopping = new AbortController();
+  const context: StepContext = {
+    roots: batch.roots,
+    settings: deps.settings(),
+    journal: (...records) => journal.append(...records),
+    syncFolder: createFolderSync(),
+    inTurn: createTurns(),
+    unsupported: new Set(),
+    newId: deps.newId,
+    signal: AbortSignal.any([signal, stopping.signal]),
+    onBytes: progress.bytes,
+  };
+  let failure: { readonly reason: unknown } | null = null;
+  const pool = fastq.promise<null, readonly [number, BatchStep], void>(async ([n, step]) => {
+    if (context.signal.aborted) return;
+    try {
+      await placeStep(n, step, context);
+      progress.placed(step.bookId);
+    } catch (reason) {
+      failure ??= { reason };
+      stopping.abort();
+    }
+  }, context.settings.concurrency);
+  await Promise.all(batch.steps.map((step, n) => pool.push([n, step])));
+  const failed: { readonly reason: unknown } | null = failure;
+  if (failed !== null) throw failed.reason;
+}
+
+/** Folders that the batch puts something into or takes something out of, as they are before. */
+async function seeFolders({ roots, steps }: Batch): Promise<readonly FolderSeen[]> {
+  const folders = new Map<string, RootPath>();
+  for (const { place, removes } of steps) {
+    const files = removes.map(({ file }) => file);
+    if (place !== null) files.push(place.destination, ...(place.discardsSource ? [place.source] : []));
+    for (const folder of files.flatMap((file) => upwards(parentOf(file)))) {
+      folders.set(placeText(folder), folder);
+    }
+  }
+  const seen: FolderSeen[] = [];
+  for (const folder of folders.values()) {
+    const stats = await lstat(absolutePath(roots, folder), { bigint: true }).catch((error: unknown) => {
+      if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return null;
+      throw error;
+    });
+    if (stats === null) continue;
+    const [mode, uid, gid] = [stats.mode & 0o7777n, stats.uid, stats.gid].map(Number);
+    if (mode === undefined || uid === undefined || gid === undefined) continue;
+    seen.push({ type: "folder_seen", folder, mtimeNs: String(stats.mtimeNs), mode, uid, gid });
+  }
+  return seen;
+}
+
+function createTurns(): StepContext["inTurn"] {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const turn = last.then(work, work);
+    last = turn.catch(() => {
+      // Told to whoever asked for that turn.
+    });
+    return turn;
+  };
+}
+
+/** The failure that ended the batch, and what of it could not be taken back. */
+function notAllTakenBack(error: unknown, leftovers: readonly Leftover[]): AppError {
+  const { code, message, retryable, details } = toErrorRecord(error);
+  const [first] = leftovers;
+  const where = first === undefined ? "" : `${placeText(first.file)}: ${first.reason}`;
+  return new AppError(
+    code,
+    `${message} ${leftovers.length} file(s) of the batch stay where they are, the first is ${where}`,
+    {
+      cause: error,
+      retryable,
+      details: {
+        ...details,
+        leftovers: leftovers.slice(0, 100).map(({ file, reason }) => ({ path: placeText(file), reason })),
+      },
+    },
+  );
+}
