@@ -1,4 +1,3 @@
-import path from "node:path";
 import type { BatchEnded, PlannedRemoval } from "../domain/journal.ts";
 import type { RootPath } from "../domain/organize.ts";
 import { openSource } from "../files/facts.ts";

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import type { Root } from "../domain/book.ts";
 import type { JournalRoot } from "../domain/journal.ts";
 import type { Operation, OperationRun } from "../domain/operation.ts";
-import type { BookMove, Move, OrganizeProgress, Plan, Strategy } from "../domain/organize.ts";
+import type { Move, OrganizeProgress, Plan, Strategy } from "../domain/organize.ts";
 import { AppError } from "../errors.ts";
 import type { Batch, BatchDeps, BatchStep } from "./batch.ts";
 import { createBatchProgress } from "./progress.ts";

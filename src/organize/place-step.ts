@@ -1,6 +1,6 @@
 import path from "node:path";
 import type { JournalRecord, JournalRoot, PlannedRemoval } from "../domain/journal.ts";
-import { type FileFacts, type Method, placeText, type Strategy } from "../domain/organize.ts";
+import type { FileFacts, Method, Strategy } from "../domain/organize.ts";
 import { AppError } from "../errors.ts";
 import { isUnchanged, openSource } from "../files/facts.ts";
 import { makeFolders } from "../files/folders.ts";

@@ -1,7 +1,7 @@
 import { readlink, unlink } from "node:fs/promises";
 import path from "node:path";
-import { type FileFacts, placeText, type RootPath } from "../domain/organize.ts";
-import { AppError, systemCode } from "../errors.ts";
+import { type FileFacts, placeText } from "../domain/organize.ts";
+import { systemCode } from "../errors.ts";
 import { openSource } from "../files/facts.ts";
 import { hashFile } from "../files/hash.ts";
 import { removeFile } from "../files/remove.ts";

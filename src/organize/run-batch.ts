@@ -83,20 +83,19 @@ async function placeAll(
     signal: AbortSignal.any([signal, stopping.signal]),
     onBytes: progress.bytes,
   };
-  let failure: { readonly reason: unknown } | null = null;
+  const failures: unknown[] = [];
   const pool = fastq.promise<null, readonly [number, BatchStep], void>(async ([n, step]) => {
     if (context.signal.aborted) return;
     try {
       await placeStep(n, step, context);
       progress.placed(step.bookId);
     } catch (reason) {
-      failure ??= { reason };
+      failures.push(reason);
       stopping.abort();
     }
   }, context.settings.concurrency);
   await Promise.all(batch.steps.map((step, n) => pool.push([n, step])));
-  const failed: { readonly reason: unknown } | null = failure;
-  if (failed !== null) throw failed.reason;
+  if (failures.length > 0) throw failures[0];
 }
 
 /** Folders that the batch puts something into or takes something out of, as they are before. */

@@ -38,7 +38,7 @@ export async function inspectJournals(
     const content = await readFile(file);
     const reading = readJournal(content);
     if (batch === undefined) {
-      const adopted = adopt(reading);
+      const adopted = adopt(reading, content.length);
       if (adopted === null)
         issues.push(damaged(file, "it is unreadable and the index does not know its batch"));
       else unknown.push(adopted);
@@ -107,9 +107,10 @@ async function journalIds(folder: string): Promise<readonly string[]> {
   }
 }
 
-function adopt(reading: JournalReading): BatchRecord | null {
+function adopt(reading: JournalReading, sizeBytes: number): BatchRecord | null {
+  if (reading.damage?.kind === "inside") return null;
   try {
-    return batchOf(parseRecords(reading.records), reading.recordBytes);
+    return batchOf(parseRecords(reading.records), sizeBytes);
   } catch {
     return null;
   }
