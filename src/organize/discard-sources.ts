@@ -1,11 +1,10 @@
 import type { BatchEnded, PlannedRemoval } from "../domain/journal.ts";
 import type { RootPath } from "../domain/organize.ts";
-import { openSource } from "../files/facts.ts";
+import { isUnchanged, lookAt, openSource } from "../files/facts.ts";
 import { hashFile } from "../files/hash.ts";
 import { moveToTrash, removeFile } from "../files/remove.ts";
 import type { BatchRecords, StepRecords } from "./batch-records.ts";
 import { absolutePath } from "./batch-roots.ts";
-import { find, isAsRecorded } from "./same-file.ts";
 
 type Discarded = Pick<BatchEnded, "kept" | "trashed">;
 
@@ -46,9 +45,9 @@ async function whyNotPlaced(
   if (planned.place === null) return null;
   const destination = absolutePath(begun.roots, planned.place.destination);
   if (done === null) return `${destination} was never placed`;
-  const there = await find(destination);
+  const there = await lookAt(destination);
   if (there === null) return `${destination} is gone`;
-  if (!isAsRecorded(done.facts, there.facts)) return `${destination} was changed`;
+  if (!isUnchanged(done.facts, there.facts)) return `${destination} was changed`;
   if (!afterCrash || done.method === "hardlink" || done.sha256 === null) return null;
   const { handle } = await openSource(destination);
   try {
@@ -71,12 +70,12 @@ async function discard(
     path: `.tomekeeper-trash/${begun.operationId}/${file.path}`,
   };
   const trashPath = absolutePath(begun.roots, trash);
-  const there = await find(absolute);
+  const there = await lookAt(absolute);
   if (there === null) {
-    const inTrash = how === "discard" ? await find(trashPath) : null;
+    const inTrash = how === "discard" ? await lookAt(trashPath) : null;
     return inTrash === null ? null : trash;
   }
-  if (!isAsRecorded(facts, there.facts)) throw new Error(`${absolute} was changed since it was looked at`);
+  if (!isUnchanged(facts, there.facts)) throw new Error(`${absolute} was changed since it was looked at`);
   const isSecondName = done?.method === "hardlink" && planned.place !== null;
   if (how === "unlink" || isSecondName) {
     await removeFile(absolute, there.facts);

@@ -2,7 +2,7 @@ import { chmod, chown, lstat } from "node:fs/promises";
 import type { BatchEnded } from "../domain/journal.ts";
 import { placeText, type RootPath } from "../domain/organize.ts";
 import { systemCode } from "../errors.ts";
-import { setFolderTimes } from "../files/attributes.ts";
+import { setFolderTime } from "../files/attributes.ts";
 import type { BatchRecords } from "./batch-records.ts";
 import { absolutePath } from "./batch-roots.ts";
 
@@ -35,7 +35,7 @@ export async function restoreFolders(undo: BatchRecords, original: BatchRecords)
       await chown(absolute, uid, gid).catch(ignoreRefused);
       await chmod(absolute, mode).catch(ignoreRefused);
     } else if (before !== afterBatch.get(key)) continue;
-    await setFolderTimes(absolute, { mtimeNs: BigInt(mtimeNs) }).catch(ignoreRefused);
+    await setFolderTime(absolute, BigInt(mtimeNs)).catch(ignoreRefused);
   }
 }
 

@@ -2,11 +2,10 @@ import { lstat, rmdir } from "node:fs/promises";
 import path from "node:path";
 import type { JournalRoot } from "../domain/journal.ts";
 import { systemCode } from "../errors.ts";
-import { factsOf } from "../files/facts.ts";
+import { factsOf, isSameFile } from "../files/facts.ts";
 import { syncFolder } from "../files/sync.ts";
 import type { FolderRecords } from "./batch-records.ts";
 import { absolutePath } from "./batch-roots.ts";
-import { isSameFile } from "./same-file.ts";
 
 /**
  * Removes the folders that a batch made, deepest first, as far as they are empty and proven to be ours: by the

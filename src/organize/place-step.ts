@@ -5,7 +5,7 @@ import { AppError } from "../errors.ts";
 import { isUnchanged, openSource } from "../files/facts.ts";
 import { makeFolders } from "../files/folders.ts";
 import { hashFile } from "../files/hash.ts";
-import { isUnsupported, placeFile } from "../files/place.ts";
+import { placeFile, UnsupportedMethod } from "../files/place.ts";
 import type { BatchSettings, BatchStep } from "./batch.ts";
 import { absolutePath, parentOf, rootOf } from "./batch-roots.ts";
 
@@ -139,7 +139,7 @@ async function placeBySome(
     const way = `${method} ${placing.facts.identity.dev} ${path.dirname(placing.destination)}`;
     if (!isLast && unsupported.has(way)) continue;
     try {
-      const { facts } = await placeFile({
+      const facts = await placeFile({
         ...placing,
         method,
         signal,
@@ -148,7 +148,7 @@ async function placeBySome(
       });
       return { method, facts, sha256: placing.sha256 };
     } catch (error) {
-      if (!isUnsupported(error)) throw error;
+      if (!(error instanceof UnsupportedMethod)) throw error;
       if (isLast) throw notSupported(method, placing, error);
       unsupported.add(way);
     }

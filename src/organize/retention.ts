@@ -1,12 +1,12 @@
 import path from "node:path";
 import type { BatchRecord } from "../domain/journal.ts";
+import { isUnchanged, lookAt } from "../files/facts.ts";
 import { removeFile } from "../files/remove.ts";
 import { syncFolder } from "../files/sync.ts";
 import type { BatchDeps } from "./batch.ts";
 import { readBatch } from "./batch-records.ts";
 import { absolutePath, parentOf, upwards } from "./batch-roots.ts";
 import { removeEmpty } from "./made-folders.ts";
-import { find, isAsRecorded } from "./same-file.ts";
 
 export interface Retention {
   /** How long a batch can be undone, in days. */
@@ -56,8 +56,8 @@ async function emptyTrash({ journals }: Pick<BatchDeps, "journals">, id: string)
     const absolute = absolutePath(begun.roots, trash);
     const step = steps.find(({ planned }) => planned.n === n);
     const removal = step?.planned.removes.find((planned) => planned.file.path === file.path);
-    const there = await find(absolute);
-    if (there === null || removal === undefined || !isAsRecorded(removal.facts, there.facts)) continue;
+    const there = await lookAt(absolute);
+    if (there === null || removal === undefined || !isUnchanged(removal.facts, there.facts)) continue;
     await removeFile(absolute, there.facts);
     for (const folder of upwards(parentOf(trash))) {
       if (folder.path === "") break;

@@ -2,7 +2,7 @@ import { readlink, unlink } from "node:fs/promises";
 import path from "node:path";
 import { type FileFacts, placeText } from "../domain/organize.ts";
 import { systemCode } from "../errors.ts";
-import { openSource } from "../files/facts.ts";
+import { type Found, isSameFile, lookAt, openSource } from "../files/facts.ts";
 import { hashFile } from "../files/hash.ts";
 import { removeFile } from "../files/remove.ts";
 import type { Journal } from "../store/ports.ts";
@@ -11,7 +11,6 @@ import { type BatchRecords, readBatch, type StepRecords } from "./batch-records.
 import { absolutePath } from "./batch-roots.ts";
 import { createFolderSync } from "./folder-sync.ts";
 import { removeMadeFolders } from "./made-folders.ts";
-import { type Found, find, isSameFile } from "./same-file.ts";
 
 /**
  * Takes back what an uncommitted batch did, by its journal alone, last first; again after a crash in the middle of it.
@@ -48,7 +47,7 @@ async function takeBack(batch: BatchRecords, step: StepRecords): Promise<string 
   const destination = absolutePath(batch.begun.roots, place.destination);
   const source = absolutePath(batch.begun.roots, place.source);
   await removeTemporary(path.join(path.dirname(destination), place.temporaryName));
-  const there = await find(destination);
+  const there = await lookAt(destination);
   if (there === null) return null;
   const proof = await ownership(step, there, destination, source);
   if (proof === "theirs") {
@@ -90,7 +89,7 @@ async function whyKept(
 ): Promise<string | null> {
   const { place } = planned;
   if (place === null || proof === "symlink") return null;
-  const original = await find(source);
+  const original = await lookAt(source);
   if (original === null) return `its source ${source} is gone, so this is all that is left of it`;
   if (proof === "link") {
     const isStillLinked = isSameFile(there.facts.identity, original.facts.identity);
@@ -124,7 +123,7 @@ async function holds(
 
 /** Its name was made up for this batch and stands in the journal: nobody else has it. */
 async function removeTemporary(temporary: string): Promise<void> {
-  const there = await find(temporary);
+  const there = await lookAt(temporary);
   if (there?.kind === "file") await unlink(temporary);
 }
 

@@ -6,12 +6,11 @@ import {
   placeText,
   type RootPath,
 } from "../domain/organize.ts";
-import { openSource } from "../files/facts.ts";
+import { type Found, isSameFile, isUnchanged, lookAt, openSource } from "../files/facts.ts";
 import { hashFile } from "../files/hash.ts";
 import type { BatchStep } from "./batch.ts";
 import type { BatchRecords, StepRecords } from "./batch-records.ts";
 import { absolutePath } from "./batch-roots.ts";
-import { type Found, find, isAsRecorded, isSameFile } from "./same-file.ts";
 
 export interface UndoPlan {
   readonly steps: readonly BatchStep[];
@@ -55,8 +54,8 @@ async function planStep(
     source: absolutePath(roots, place.source),
     destination: absolutePath(roots, place.destination),
   };
-  const there = await find(paths.destination);
-  const source = await find(paths.source);
+  const there = await lookAt(paths.destination);
+  const source = await lookAt(paths.source);
   const refuse = (code: ConflictCode, message: string, at: RootPath = place.destination): Conflict => ({
     bookId: planned.bookId,
     path: at,
@@ -74,9 +73,9 @@ async function planStep(
     return stayStep(step, there.facts);
   }
   const trash = original.ended?.trashed.find(({ n }) => n === planned.n)?.trash ?? null;
-  const inTrash = trash === null ? null : await find(absolutePath(roots, trash));
+  const inTrash = trash === null ? null : await lookAt(absolutePath(roots, trash));
   const kept =
-    inTrash !== null && isAsRecorded(place.facts, inTrash.facts)
+    inTrash !== null && isUnchanged(place.facts, inTrash.facts)
       ? { file: trash, facts: inTrash.facts }
       : null;
   if (there === null && kept === null) {
@@ -178,7 +177,7 @@ async function whyChanged(
     return `${destination} is another file than was placed there`;
   }
   const message = `${destination} was changed after it had been placed: it stays, with what was changed`;
-  if (done.sha256 === null) return isAsRecorded(done.facts, there.facts) ? null : message;
+  if (done.sha256 === null) return isUnchanged(done.facts, there.facts) ? null : message;
   if (there.facts.sizeBytes !== done.facts.sizeBytes) return message;
   const { handle } = await openSource(destination);
   try {
@@ -203,7 +202,7 @@ function whyLost(
     const isLinked = isSameFile(source.facts.identity, there.facts.identity);
     return isLinked ? null : `${paths.source} is another file by now: ${destination} stays`;
   }
-  return isAsRecorded(place.facts, source.facts)
+  return isUnchanged(place.facts, source.facts)
     ? null
     : `${paths.source} was changed since: ${destination} stays`;
 }

@@ -2,7 +2,8 @@ import { type FileHandle, open, stat } from "node:fs/promises";
 import path from "node:path";
 import Datastore from "nedb-promises";
 import { AppError } from "../errors.ts";
-import { freeBytes, syncFolder } from "./durable.ts";
+import { syncFolder } from "../files/sync.ts";
+import { freeBytes } from "./durable.ts";
 import { decodeLine, encodeLine } from "./lines.ts";
 
 /** A document as NeDB keeps it. `_id` is unique per version: a change is a new document and the old one's removal. */

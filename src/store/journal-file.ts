@@ -1,7 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import path from "node:path";
 import { AppError } from "../errors.ts";
-import { syncFolder } from "./durable.ts";
+import { syncFolder } from "../files/sync.ts";
 import { encodeLine, readLines } from "./lines.ts";
 
 /**

@@ -1,0 +1,17 @@
+import { open } from "node:fs/promises";
+import { systemCode } from "../errors.ts";
+
+/**
+ * Makes the names in a folder durable: files created, renamed or removed there. Where the file system cannot
+ * sync a folder (some network and FUSE ones) there is nothing to be had, and nothing is thrown.
+ */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } catch (error) {
+    if (!["EINVAL", "ENOTSUP", "ENOSYS"].includes(systemCode(error) ?? "")) throw error;
+  } finally {
+    await handle.close();
+  }
+}
