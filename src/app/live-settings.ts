@@ -9,6 +9,7 @@ export interface LiveSettings {
   readonly ignore: readonly string[];
   readonly operationConcurrency: number;
   readonly organizeStrategy: Config["organize"]["strategy"];
+  readonly organize: Config["organize"];
 }
 
 export function liveSettings(config: Config): LiveSettings {
@@ -20,5 +21,6 @@ export function liveSettings(config: Config): LiveSettings {
     ignore: config.scan.ignore,
     operationConcurrency: config.queue.concurrency,
     organizeStrategy: config.organize.strategy,
+    organize: config.organize,
   };
 }

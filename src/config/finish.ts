@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import type * as z from "zod";
 import type { Root } from "../domain/book.ts";
+import { parseTemplate, templateTokens } from "../domain/template.ts";
+import { nearestText } from "./nearest.ts";
 import type { Problem } from "./problems.ts";
 import type { Config, configSchema } from "./schema.ts";
 import { isObject, type SettingPath } from "./settings.ts";
@@ -23,7 +25,7 @@ export function finishConfig(parsed: Parsed): Finished {
   problems.push(...sameIds(parsed.roots), ...overlaps(roots));
   const mqtt = splitAddress(parsed.mqtt, problems);
   const users = checkUsers(mqtt.embedded.users, problems);
-  problems.push(...listenerProblems(mqtt));
+  problems.push(...listenerProblems(mqtt), ...organizeProblems(parsed.organize, roots));
   const { data_dir } = parsed;
   if (problems.length > 0 || data_dir === undefined) return { config: null, problems, warnings: [] };
   const config = { ...parsed, data_dir, roots, mqtt: { ...mqtt, embedded: { ...mqtt.embedded, users } } };
@@ -178,6 +180,30 @@ function listenerProblems({ url, embedded }: Parsed["mqtt"]): readonly Problem[]
     problems.push({
       path: at,
       text: `${beyond} set mqtt.embedded.tls, or mqtt.embedded.allow_plaintext: true if you accept that passwords can be read on the way`,
+    });
+  }
+  return problems;
+}
+
+function organizeProblems(
+  { pattern, destination }: Parsed["organize"],
+  roots: readonly Root[],
+): readonly Problem[] {
+  const problems: Problem[] = [];
+  const parsed = parseTemplate(pattern);
+  if ("problem" in parsed) {
+    const { text, unknownToken } = parsed.problem;
+    const nearest = unknownToken === null ? "" : nearestText(unknownToken, templateTokens);
+    const all =
+      unknownToken !== null && nearest === "" ? `; the tokens are ${templateTokens.join(", ")}` : nearest;
+    problems.push({ path: ["organize", "pattern"], text: `${text}${all}` });
+  }
+  const libraries = roots.filter(({ kind }) => kind === "library").map(({ id }) => id);
+  if (destination !== null && !libraries.includes(destination)) {
+    const known = libraries.length === 0 ? "there is none" : `there are ${libraries.join(", ")}`;
+    problems.push({
+      path: ["organize", "destination"],
+      text: `is "${destination}", which is no library root: ${known}${nearestText(destination, libraries)}`,
     });
   }
   return problems;

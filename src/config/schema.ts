@@ -217,6 +217,58 @@ export const configSchema = z
           .min(1)
           .default("{author}/{series}/{series_number:02 - }{title}{ (year)}/{title}{ - part:02}")
           .meta(about("The path of a file below the library, without its extension.", { live: true })),
+        library: z
+          .boolean()
+          .default(false)
+          .meta(
+            about("Whether books of library roots are moved to where the pattern puts them, too.", {
+              live: true,
+            }),
+          ),
+        destination: z
+          .string()
+          .min(1)
+          .nullable()
+          .default(null)
+          .meta(
+            about("Id of the library root that books of inboxes go to. Default: the first library root.", {
+              live: true,
+            }),
+          ),
+        hash_links: z
+          .boolean()
+          .default(true)
+          .meta(
+            about(
+              "Whether files that are only linked are hashed too, so that `verify` can watch over them.",
+              {
+                live: true,
+              },
+            ),
+          ),
+        concurrency: z
+          .int()
+          .min(1)
+          .max(32)
+          .default(4)
+          .meta(about("Files placed at the same time.", { live: true, atLeastOne: true })),
+        undo_days: z
+          .int()
+          .min(1)
+          .max(3650)
+          .default(30)
+          .meta(about("Days that what was organized can be undone.", { live: true })),
+        trash_days: z
+          .int()
+          .min(0)
+          .max(3650)
+          .default(7)
+          .meta(
+            about(
+              "Days that sources moved to another file system stay in `.tomekeeper-trash` beside where they were.",
+              { live: true },
+            ),
+          ),
         playlist_dir: z
           .string()
           .min(1)

@@ -1,4 +1,5 @@
 import type { BookDraft, BookState, BookSummary } from "./book.ts";
+import type { PlacedFile, PlannableBook, Relocation, RootPath } from "./organize.ts";
 import type { FileEntry, TrackResult } from "./scan.ts";
 
 /** What the catalogue knows of a unit without its content: enough to see that nothing changed. */
@@ -85,6 +86,8 @@ export interface ScanCatalogue {
   unitBooks(rootId: string, path: string): readonly KnownBook[];
   /** Books of the root with this fingerprint, missing ones too. */
   booksByFingerprint(rootId: string, fingerprint: string): readonly KnownBook[];
+  /** Files of a unit that a book was copied or linked from, as they were then; names as in the unit. */
+  originsOf(rootId: string, unitPath: string): readonly FileEntry[];
   /** All of it in one transaction, or nothing. `operationId` marks the books that became missing by it. */
   commit(operationId: string, changes: readonly UnitChange[]): CommitOutcome;
   /** Makes all commits so far durable against a power cut (the WAL is fsynced off the main thread). */
@@ -103,6 +106,42 @@ export interface KnownBook {
   readonly unitPath: string;
   readonly state: BookState;
   readonly fingerprint: string;
+}
+
+/** Organized files of one root, in the byte order of their paths. */
+export interface PlacedFilePage {
+  readonly rootId: string;
+  /** A folder of the root; `''` is all of it. */
+  readonly under: string;
+  /** The last path of the page before. */
+  readonly after: string | null;
+  readonly limit: number;
+}
+
+export interface RottenFiles {
+  readonly count: number;
+  /** The first few. */
+  readonly first: readonly PlacedFile[];
+}
+
+/** The part that organizing and verifying need. */
+export interface OrganizeCatalogue {
+  plannableBook(id: string): PlannableBook | null;
+  /** Ids of the books of a root that are there, in a fixed order, those after `after`. */
+  booksOfRoot(rootId: string, after: string | null, limit: number): readonly string[];
+  /** Whether a book that is none of these is there in this very folder. */
+  hasOtherBooks(rootId: string, folder: string, except: ReadonlySet<string>): boolean;
+  /**
+   * Books have come to lie elsewhere; they keep their ids and what is known of them, and their files are not read
+   * again. All in one transaction. Doing it twice changes nothing; a book that is not known is passed over.
+   */
+  relocate(operationId: string, relocations: readonly Relocation[]): CommitOutcome;
+  placedFiles(page: PlacedFilePage): readonly PlacedFile[];
+  /** Notes that a file holds something else than was recorded, or (null) that it does not. */
+  markRotten(file: RootPath, at: string | null): void;
+  /** The file is gone, or its owner has changed it: what was recorded says nothing about it any more. */
+  forgetPlaced(file: RootPath): void;
+  rottenFiles(): RottenFiles;
 }
 
 /** The part that queries need. Everything is synchronous: SQLite answers in well under a millisecond. */

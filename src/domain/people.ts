@@ -187,3 +187,28 @@ function joinInitials(words: readonly string[]): string {
   }
   return key;
 }
+
+/** "Le Guin" of "Ursula K. Le Guin", "King" of "Stephen King Jr.". A name of one word is that word. */
+export function lastNameOf(name: string): string {
+  return partsOf(name).last;
+}
+
+/** "King, Stephen"; "Doe, John, PhD" keeps its suffix behind. A name of one word stays as it is. */
+export function lastNameFirst(name: string): string {
+  const { first, last, suffix } = partsOf(name);
+  if (first === "") return name;
+  return suffix === "" ? `${last}, ${first}` : `${last}, ${first}, ${suffix}`;
+}
+
+function partsOf(name: string): { readonly first: string; readonly last: string; readonly suffix: string } {
+  const words = name.split(/[\s,]+/).filter((word) => word !== "");
+  const end = words.findIndex((word, index) => index > 0 && isSuffix(word));
+  const [plain, suffixes] = end === -1 ? [words, []] : [words.slice(0, end), words.slice(end)];
+  const particle = plain.findIndex((word, index) => index > 0 && surnameParticles.has(word.toLowerCase()));
+  const lastAt = particle === -1 ? Math.max(0, plain.length - 1) : particle;
+  return {
+    first: plain.slice(0, lastAt).join(" "),
+    last: plain.slice(lastAt).join(" "),
+    suffix: suffixes.join(" "),
+  };
+}

@@ -3,8 +3,8 @@ import type { Root } from "../domain/book.ts";
 import type { JournalRoot } from "../domain/journal.ts";
 import type { Operation, OperationRun } from "../domain/operation.ts";
 import type { Move, OrganizeProgress, Plan, Strategy } from "../domain/organize.ts";
-import { AppError } from "../errors.ts";
 import type { Batch, BatchDeps, BatchStep } from "./batch.ts";
+import { refuseWithoutSpace } from "./plan.ts";
 import { createBatchProgress } from "./progress.ts";
 import { refuseUnrecovered } from "./recover.ts";
 import { runBatch } from "./run-batch.ts";
@@ -88,15 +88,6 @@ async function journalRoots(roots: readonly Root[], { books }: Plan): Promise<re
       const { ino } = await stat(path, { bigint: true });
       return { id, path, ino: String(ino), kind };
     }),
-  );
-}
-
-function refuseWithoutSpace({ bytesNeeded, bytesFree }: Plan): void {
-  if (bytesNeeded <= bytesFree) return;
-  throw new AppError(
-    "conflict",
-    `Not enough space: ${bytesNeeded} bytes are needed and ${bytesFree} are free. Free space, organize fewer books at once, or use a strategy that links. Nothing was touched.`,
-    { retryable: true, details: { bytes_needed: bytesNeeded, bytes_free: bytesFree } },
   );
 }
 

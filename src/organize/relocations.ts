@@ -11,7 +11,9 @@ export function relocationsOf(batch: BatchRecords, kept: BatchEnded["kept"]): re
       const { relocates } = planned;
       const there = relocates?.there ?? done;
       if (relocates === null || there === null) return [];
-      const { facts, sha256 } = there;
+      const { facts } = there;
+      // What went back is not ours to watch over any more.
+      const sha256 = batch.begun.kind === "undo" ? null : there.sha256;
       const { from, to: place } = relocates;
       return [{ from, to: place, sizeBytes: facts.sizeBytes, mtimeMs: mtimeMsOf(facts.mtimeNs), sha256 }];
     });

@@ -1,6 +1,6 @@
-import type { BookSummary } from "../domain/book.ts";
+import type { BookDraft, BookSummary } from "../domain/book.ts";
 import type { ScanCatalogue, UnitChange } from "../domain/catalogue.ts";
-import type { ScanCounts, ScanProblem } from "../domain/scan.ts";
+import type { FileEntry, ScanCounts, ScanProblem } from "../domain/scan.ts";
 import type { CheckpointSaver } from "./checkpoint.ts";
 import type { Identities } from "./identity.ts";
 import { problemsShown, type ScanTally } from "./scan-progress.ts";
@@ -8,6 +8,7 @@ import type { RootGuard } from "./scan-root.ts";
 import type { Pending, Step, UnitStep } from "./scan-steps.ts";
 import type { ReadUnit } from "./scan-unit.ts";
 import { withProblemMark } from "./signature.ts";
+import { joinPath } from "./walk-place.ts";
 
 /** Files read and milliseconds after which is committed, however few folders that were. */
 const commitFiles = 1000;
@@ -26,7 +27,7 @@ export interface BookNews {
 export interface BatchOptions {
   readonly operationId: string;
   readonly rootId: string;
-  readonly catalogue: Pick<ScanCatalogue, "commit">;
+  readonly catalogue: Pick<ScanCatalogue, "commit" | "originsOf">;
   readonly identities: Identities;
   readonly guard: RootGuard;
   readonly saver: CheckpointSaver;
@@ -87,7 +88,9 @@ export function createScanBatch(options: BatchOptions): ScanBatch {
       tally.books(step.bookCount);
       return;
     }
-    const books = await options.identities.assign(step.unit.path, read.drafts);
+    const origins = options.catalogue.originsOf(options.rootId, step.unit.path);
+    const drafts = read.drafts.filter((draft) => !isOrigin(draft, step.unit.path, origins));
+    const books = await options.identities.assign(step.unit.path, drafts);
     const signature = read.problems.length > 0 ? withProblemMark(step.signature) : step.signature;
     const { rootId } = options;
     changes.push({ kind: "write", rootId, path: step.unit.path, signature, entries: read.entries, books });
@@ -166,6 +169,16 @@ export function createScanBatch(options: BatchOptions): ScanBatch {
       saveCheckpoint();
     },
   };
+}
+
+/** Where a book was copied or linked from is not a second book, as long as all of it is as it was. */
+function isOrigin({ tracks }: BookDraft, unitPath: string, origins: readonly FileEntry[]): boolean {
+  if (origins.length === 0) return false;
+  const byPath = new Map(origins.map((file) => [joinPath(unitPath, file.name), file]));
+  return tracks.every(({ path, sizeBytes, mtimeMs }) => {
+    const origin = byPath.get(path);
+    return origin?.sizeBytes === sizeBytes && origin.mtimeMs === mtimeMs;
+  });
 }
 
 function settledValue<T>(pending: Pending<T>): T {

@@ -107,6 +107,31 @@ const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE scans (root_id TEXT PRIMARY KEY, ended_at TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Files that a book was copied or linked from: where it came from, and no second book while they are as they were.
+  CREATE TABLE origins (
+    root_id TEXT NOT NULL,
+    unit_path TEXT NOT NULL,
+    name TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    mtime_ms REAL NOT NULL,
+    PRIMARY KEY (root_id, unit_path, name)
+  ) STRICT, WITHOUT ROWID;
+  -- What was recorded of every organized file, to be compared with what the disk holds later.
+  CREATE TABLE placed_files (
+    root_id TEXT NOT NULL,
+    path TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    mtime_ms REAL NOT NULL,
+    book_id TEXT NOT NULL,
+    operation_id TEXT NOT NULL,
+    -- When it was found to hold something else although nobody had written to it.
+    rotten_at TEXT,
+    PRIMARY KEY (root_id, path)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX placed_files_rotten ON placed_files (rotten_at) WHERE rotten_at IS NOT NULL;
+  `,
 ];
 
 /**

@@ -3,14 +3,17 @@ import type { DatabaseSync } from "node:sqlite";
 import type { BookDraft, BookSummary } from "../domain/book.ts";
 import type { CommitOutcome, UnitBook, UnitChange } from "../domain/catalogue.ts";
 import { pathSortKey } from "../domain/order.ts";
+import type { Relocation } from "../domain/organize.ts";
 import { BookWriter } from "./catalogue-book-writer.ts";
 import { packEntries } from "./catalogue-entries.ts";
+import { relocatedContent, UnitRelocation } from "./catalogue-relocate.ts";
 import {
   integer,
   type KeptLayers,
   keptLayers,
   ownState,
   prepareAll,
+  type Row,
   type StoredContent,
   storedContent,
   text,
@@ -71,6 +74,54 @@ export class CatalogueWriter {
     });
   }
 
+  /** Books have come to lie elsewhere. Those that are there already, or are not known, are passed over. */
+  relocate(
+    operationId: string,
+    relocations: readonly Relocation[],
+  ): CommitOutcome & { readonly touched: boolean } {
+    return this.#transaction(() => {
+      const outcome: Outcome = { added: [], changed: [], needsReview: [], touched: [] };
+      const units = new UnitRelocation(this.#database);
+      for (const relocation of relocations) {
+        const row = this.#statements.wholeBook.get(relocation.bookId);
+        if (row === undefined || isAt(row, relocation)) continue;
+        units.move(row, relocation, operationId);
+        outcome.changed.push(this.#relocateBook(row, relocation));
+        outcome.touched.push(relocation.bookId);
+      }
+      units.write();
+      this.#books.finish();
+      this.#writeHistory(operationId, outcome);
+      const { added, changed, needsReview, touched } = outcome;
+      return { added, changed, needsReview, touched: touched.length > 0 };
+    });
+  }
+
+  #relocateBook(row: Row, relocation: Relocation): BookSummary {
+    const { content, mtimes } = relocatedContent(row, relocation);
+    const { rootId, path, unitPath } = relocation.to;
+    const fingerprint = text(row, "fingerprint");
+    const contentJson = JSON.stringify(content);
+    const reviewReason = textOrNull(row, "review_reason");
+    const book = {
+      id: relocation.bookId,
+      rootId,
+      path,
+      unitPath,
+      fingerprint,
+      contentHash: hashOf({ rootId, path, fingerprint, reviewReason }, contentJson),
+      addedAt: text(row, "added_at"),
+      changedAt: this.#now().toISOString(),
+      content,
+      contentJson,
+      mtimes: JSON.stringify(mtimes),
+      kept: keptLayers(row),
+      draftReviewReason: undefined,
+      missing: null,
+    };
+    return this.#books.put(book, row);
+  }
+
   /** Writes a book's layer of its user, and with it all that depends on it. False where there is no such book. */
   setUserLayer(id: string, change: (user: KeptLayers["user"]) => KeptLayers["user"]): boolean {
     return this.#transaction(() => {
@@ -128,6 +179,7 @@ export class CatalogueWriter {
     const number = integer(unit, "number");
     this.#statements.removeEntries.run(number);
     this.#statements.removeUnit.run(number);
+    this.#statements.removeOrigins.run(rootId, path);
   }
 
   #writeUnit(change: UnitWrite, at: string, written: Set<string>, outcome: Outcome): void {
@@ -190,8 +242,19 @@ export class CatalogueWriter {
   }
 }
 
+function isAt(row: Row, { to }: Relocation): boolean {
+  return (
+    text(row, "root_id") === to.rootId &&
+    text(row, "path") === to.path &&
+    text(row, "unit_path") === to.unitPath
+  );
+}
+
 /** Equal where nothing that is shown or searched differs. */
-function hashOf(draft: BookDraft, contentJson: string): string {
+function hashOf(
+  draft: Pick<BookDraft, "rootId" | "path" | "fingerprint" | "reviewReason">,
+  contentJson: string,
+): string {
   const { rootId, path, fingerprint, reviewReason } = draft;
   return hash("sha1", JSON.stringify([rootId, path, fingerprint, reviewReason]) + contentJson, "base64");
 }
@@ -204,6 +267,7 @@ const sql = {
   addEntries: "INSERT INTO unit_entries VALUES (?, ?)",
   putEntries: "UPDATE unit_entries SET entries = ? WHERE unit = ?",
   removeEntries: "DELETE FROM unit_entries WHERE unit = ?",
+  removeOrigins: "DELETE FROM origins WHERE root_id = ? AND unit_path = ?",
   bookWithLayers: `
     SELECT books.*, match_layer, user_layer, mtimes
     FROM books JOIN book_documents ON book = number WHERE id = ?`,

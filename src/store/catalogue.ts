@@ -1,8 +1,17 @@
 import { open } from "node:fs/promises";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Book, BookField, BookFields, BookSummary, Root } from "../domain/book.ts";
-import type { BookPage, BookQuery, CommitOutcome, LibraryTotals, UnitChange } from "../domain/catalogue.ts";
+import type {
+  BookPage,
+  BookQuery,
+  CommitOutcome,
+  LibraryTotals,
+  RottenFiles,
+  UnitChange,
+} from "../domain/catalogue.ts";
+import type { PlannableBook, Relocation } from "../domain/organize.ts";
 import { AppError, systemCode } from "../errors.ts";
+import { type PlacedFiles, preparePlacedFiles } from "./catalogue-placed.ts";
 import { CatalogueReader } from "./catalogue-query.ts";
 import { bookOf, integer, type KeptLayers, text } from "./catalogue-rows.ts";
 import { databaseError, openDatabase } from "./catalogue-schema.ts";
@@ -28,6 +37,7 @@ class SqliteCatalogue implements CatalogueFile {
   readonly #reader: CatalogueReader;
   readonly #writer: CatalogueWriter;
   readonly #units: UnitReader;
+  readonly #placed: PlacedFiles;
   readonly #wholeBook: StatementSync;
   readonly #missingBy: StatementSync;
   readonly #historyOf: StatementSync;
@@ -47,6 +57,7 @@ class SqliteCatalogue implements CatalogueFile {
     this.#reader = new CatalogueReader(database, (rootId) => this.#isOffline(rootId));
     this.#writer = new CatalogueWriter(database, now);
     this.#units = prepareUnitReader(database);
+    this.#placed = preparePlacedFiles(database);
     this.#wholeBook = database.prepare(
       "SELECT * FROM books JOIN book_documents ON book = number WHERE id = ?",
     );
@@ -81,6 +92,51 @@ class SqliteCatalogue implements CatalogueFile {
     ...args: Parameters<UnitReader["booksByFingerprint"]>
   ): ReturnType<UnitReader["booksByFingerprint"]> {
     return this.#guarded(() => this.#units.booksByFingerprint(...args));
+  }
+
+  originsOf(...args: Parameters<UnitReader["originsOf"]>): ReturnType<UnitReader["originsOf"]> {
+    return this.#guarded(() => this.#units.originsOf(...args));
+  }
+
+  booksOfRoot(...args: Parameters<UnitReader["booksOfRoot"]>): ReturnType<UnitReader["booksOfRoot"]> {
+    return this.#guarded(() => this.#units.booksOfRoot(...args));
+  }
+
+  hasOtherBooks(...args: Parameters<UnitReader["hasOtherBooks"]>): boolean {
+    return this.#guarded(() => this.#units.hasOtherBooks(...args));
+  }
+
+  plannableBook(id: string): PlannableBook | null {
+    return this.#guarded(() => {
+      const row = this.#wholeBook.get(id);
+      if (row === undefined) return null;
+      return { ...bookOf(row, this.#reader.stateOf(row)), unitPath: text(row, "unit_path") };
+    });
+  }
+
+  relocate(operationId: string, relocations: readonly Relocation[]): CommitOutcome {
+    this.#refuseAfterFailure();
+    const { touched, ...outcome } = this.#guarded(() => this.#writer.relocate(operationId, relocations));
+    if (touched) this.#booksChanged();
+    return outcome;
+  }
+
+  placedFiles(...args: Parameters<PlacedFiles["placedFiles"]>): ReturnType<PlacedFiles["placedFiles"]> {
+    return this.#guarded(() => this.#placed.placedFiles(...args));
+  }
+
+  markRotten(...args: Parameters<PlacedFiles["markRotten"]>): void {
+    this.#refuseAfterFailure();
+    this.#guarded(() => this.#placed.markRotten(...args));
+  }
+
+  forgetPlaced(...args: Parameters<PlacedFiles["forgetPlaced"]>): void {
+    this.#refuseAfterFailure();
+    this.#guarded(() => this.#placed.forgetPlaced(...args));
+  }
+
+  rottenFiles(): RottenFiles {
+    return this.#guarded(() => this.#placed.rottenFiles());
   }
 
   unitCount(): number {

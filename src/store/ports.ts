@@ -1,5 +1,5 @@
 import type { Book, BookField, BookFields, Root } from "../domain/book.ts";
-import type { BookCatalogue, ScanCatalogue } from "../domain/catalogue.ts";
+import type { BookCatalogue, OrganizeCatalogue, ScanCatalogue } from "../domain/catalogue.ts";
 import type { BatchBegun, BatchRecord, JournalRecord } from "../domain/journal.ts";
 import type { Operation, OperationState } from "../domain/operation.ts";
 import type { ScanCheckpoint, ScanProblem } from "../domain/scan.ts";
@@ -103,7 +103,7 @@ export interface StoreIssue {
  * All books known, in SQLite. What it throws: `not_found` for an unknown id, `read_only` where the disk refuses a
  * write (nothing of the transaction is kept), `store_damaged` where the database turns out to be broken.
  */
-export interface Catalogue extends ScanCatalogue, BookCatalogue {
+export interface Catalogue extends ScanCatalogue, BookCatalogue, OrganizeCatalogue {
   book(id: string): Book | null;
   /** Ids of the last 50 operations that added or changed the book, or found it missing; newest first. */
   historyOf(bookId: string): readonly string[];

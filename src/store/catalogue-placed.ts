@@ -1,0 +1,56 @@
+import type { DatabaseSync } from "node:sqlite";
+import type { PlacedFilePage, RottenFiles } from "../domain/catalogue.ts";
+import type { PlacedFile, RootPath } from "../domain/organize.ts";
+import { integer, prepareAll, type Row, text } from "./catalogue-rows.ts";
+
+/** The files that were organized, with what was recorded of them. */
+export interface PlacedFiles {
+  placedFiles(page: PlacedFilePage): readonly PlacedFile[];
+  markRotten(file: RootPath, at: string | null): void;
+  forgetPlaced(file: RootPath): void;
+  rottenFiles(): RottenFiles;
+}
+
+/** As many rotten files as a diagnostic names. */
+const shownRotten = 3;
+
+export function preparePlacedFiles(database: DatabaseSync): PlacedFiles {
+  const statements = prepareAll(database, sql);
+  return {
+    placedFiles: ({ rootId, under, after, limit }) =>
+      statements.page.all(rootId, after ?? "", under === "" ? "" : `${under}/`, limit).map(placedFileOf),
+    markRotten: ({ rootId, path }, at) => {
+      statements.mark.run(at, rootId, path);
+    },
+    forgetPlaced: ({ rootId, path }) => {
+      statements.forget.run(rootId, path);
+    },
+    rottenFiles: () => ({
+      count: integer(statements.countRotten.get() ?? {}, "count"),
+      first: statements.rotten.all(shownRotten).map(placedFileOf),
+    }),
+  };
+}
+
+function placedFileOf(row: Row): PlacedFile {
+  return {
+    rootId: text(row, "root_id"),
+    path: text(row, "path"),
+    sha256: text(row, "sha256"),
+    sizeBytes: integer(row, "size_bytes"),
+    mtimeMs: integer(row, "mtime_ms"),
+    bookId: text(row, "book_id"),
+    operationId: text(row, "operation_id"),
+  };
+}
+
+const sql = {
+  page: `
+    SELECT * FROM placed_files
+    WHERE root_id = ?1 AND path > ?2 AND substr(path, 1, length(?3)) = ?3
+    ORDER BY path LIMIT ?4`,
+  mark: "UPDATE placed_files SET rotten_at = ? WHERE root_id = ? AND path = ?",
+  forget: "DELETE FROM placed_files WHERE root_id = ? AND path = ?",
+  countRotten: "SELECT count(*) AS count FROM placed_files WHERE rotten_at IS NOT NULL",
+  rotten: "SELECT * FROM placed_files WHERE rotten_at IS NOT NULL ORDER BY root_id, path LIMIT ?",
+} as const;
