@@ -101,7 +101,7 @@ test("a scan that is killed ten times goes on under its id and ends with the cat
     if (first.resumed_from !== null) resumes++;
     // Each start gets behind a checkpoint, and ten of them stay within what the whole scan takes.
     await checkpointSaved("killed");
-    const delayMs = (wholeMs / 30) * Math.random();
+    const delayMs = (wholeMs / 14) * Math.random();
     await setTimeout(delayMs);
     await runner.kill();
     const last = lastScan(runner);
