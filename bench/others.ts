@@ -7,7 +7,10 @@ export function isInstalled(program: string): boolean {
 
 /** Lists every file and looks at its size, as the walk has to; throws where `find` fails. */
 export function findFiles(dir: string): void {
-  const { status, stderr } = spawnSync("find", [dir, "-type", "f", "-size", "+0"]);
+  const { status, stderr } = spawnSync("find", [dir, "-type", "f", "-size", "+0"], {
+    // 50,000 paths are more than `spawnSync` takes in.
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   if (status !== 0) throw new Error(`find failed: ${stderr}`);
 }
 

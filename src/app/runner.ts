@@ -10,6 +10,7 @@ import type { Root } from "../domain/book.ts";
 import type { Diagnostics } from "../domain/diagnostic.ts";
 import { isEnded, type Operation, type OperationState } from "../domain/operation.ts";
 import { toErrorRecord } from "../errors.ts";
+import { collectGarbage, createIdleCollector } from "../health/collect.ts";
 import { rootState } from "../health/diagnostics.ts";
 import { createQueries } from "../library/queries.ts";
 import { createQueue } from "../queue/queue.ts";
@@ -51,6 +52,8 @@ const stopGraceMs = 4_000;
 const queueSpacingMs = 100;
 const librarySpacingMs = 1_000;
 const rootLookIntervalMs = 30_000;
+/** Between two parts of somebody's work there are seconds; nothing is collected in them. */
+const idleMs = 10_000;
 
 /** Connects scan, queue, catalogue and bus; state goes out whenever one of them changes. */
 export function buildRunner(parts: RunnerParts): Runner {
@@ -110,6 +113,12 @@ export function buildRunner(parts: RunnerParts): Runner {
     onMemoryLevel: announcer.memoryPressure,
   });
   releases.defer(() => heartbeat.stop());
+  const idle = createIdleCollector({
+    isIdle: () => queue.snapshot().running.length === 0,
+    collect: collectGarbage,
+    afterMs: idleMs,
+  });
+  releases.defer(() => idle.stop());
   const publishQueue = coalesce(queueSpacingMs, () => bus.publishState("queue", wireQueue(queue.snapshot())));
   const publishLibrary = coalesce(librarySpacingMs, () =>
     bus.publishState("library", wireLibrary(catalogue.totals())),
@@ -134,6 +143,7 @@ export function buildRunner(parts: RunnerParts): Runner {
 
   function operationChanged(operation: Operation, previous: OperationState | null): void {
     publishQueue.wish();
+    idle.worked();
     announcer.operationChanged(operation, previous);
     if (operation.state === previous || !isEnded(operation.state)) return;
     if (operation.kind === "scan") publishLibrary.wish();
@@ -234,6 +244,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     });
     await bus.start();
     queue.start();
+    idle.worked();
     releases.defer(() => queue.stop({ graceMs: stopGraceMs }));
     const looking = setInterval(() => void rootStates.look(), rootLookIntervalMs);
     releases.defer(() => clearInterval(looking));

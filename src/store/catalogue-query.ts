@@ -2,6 +2,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import type { BookState, BookSummary } from "../domain/book.ts";
 import type { BookPage, BookQuery, BookSort } from "../domain/catalogue.ts";
 import { foldText } from "../domain/text.ts";
+import { BookOrders, pageOf } from "./book-orders.ts";
 import { integer, kinds, ownState, type Row, stateNumber, summaryOf, text } from "./catalogue-rows.ts";
 import { NameFinder } from "./name-finder.ts";
 import { matchExpression } from "./search-text.ts";
@@ -38,12 +39,14 @@ export class CatalogueReader {
   readonly #database: DatabaseSync;
   readonly #isOffline: (rootId: string) => boolean;
   readonly #names: NameFinder;
+  readonly #orders: BookOrders;
   readonly #statements = new Map<string, StatementSync>();
 
-  constructor(database: DatabaseSync, isOffline: (rootId: string) => boolean) {
+  constructor(database: DatabaseSync, isOffline: (rootId: string) => boolean, generation: () => number) {
     this.#database = database;
     this.#isOffline = isOffline;
     this.#names = new NameFinder(database);
+    this.#orders = new BookOrders(database, generation);
   }
 
   page(query: BookQuery): BookPage {
@@ -145,10 +148,12 @@ export class CatalogueReader {
     ).get(...[first, ...others, ...without].flatMap((part) => part.values));
     const total = integer(row ?? {}, "count");
     if (total === 0) return { total, numbers: [] };
-    const matched: Part = {
-      sql: "number IN (SELECT value FROM json_each(?))",
-      values: [text(row ?? {}, "numbers")],
-    };
+    const matching = text(row ?? {}, "numbers");
+    const order = this.#isFew(query, total) ? null : this.#orderOf(query);
+    if (order !== null) {
+      return { total, numbers: pageOf(order, JSON.parse(matching), query.offset, query.limit) };
+    }
+    const matched: Part = { sql: "number IN (SELECT value FROM json_each(?))", values: [matching] };
     return { total, numbers: this.#order(query, [matched], total) };
   }
 
@@ -169,10 +174,9 @@ export class CatalogueReader {
     if (query.offset >= total) return [];
     const sort = query.sort ?? "title";
     const limit = Math.min(query.limit, total - query.offset);
-    const fromEnd = query.offset > total / 2;
+    const fromEnd = isNearerEnd(query, total);
     const offset = fromEnd ? total - query.offset - limit : query.offset;
-    const steps = ((offset + limit) * this.#countAll(undefined, [])) / total;
-    const isFew = total * stepsPerLookup < steps;
+    const isFew = this.#isFew(query, total);
     const order = orders[sort].map((column) => `${column} ${fromEnd ? "DESC" : "ASC"}`).join(", ");
     const where = ["true", ...conditions.map((condition) => condition.sql)].join(" AND ");
     const source = isFew ? "books" : `books INDEXED BY books_by_${sort}`;
@@ -183,6 +187,16 @@ export class CatalogueReader {
     ).all(...conditions.flatMap((condition) => condition.values), limit, offset);
     const numbers = rows.map((row) => integer(row, "number"));
     return fromEnd ? numbers.reverse() : numbers;
+  }
+
+  #orderOf({ sort = "title" }: BookQuery): Int32Array | null {
+    return this.#orders.get(sort, orders[sort]);
+  }
+
+  /** Fewer matches than it pays to walk an order for. */
+  #isFew(query: BookQuery, total: number): boolean {
+    const behind = isNearerEnd(query, total) ? total - query.offset : query.offset + query.limit;
+    return total * stepsPerLookup < (behind * this.#countAll(undefined, [])) / total;
   }
 
   #offlineRoots(): readonly string[] {
@@ -197,6 +211,10 @@ export class CatalogueReader {
     this.#statements.set(sql, statement);
     return statement;
   }
+}
+
+function isNearerEnd({ offset }: BookQuery, total: number): boolean {
+  return offset > total / 2;
 }
 
 function isGiven(value: string | undefined): value is string {

@@ -54,7 +54,11 @@ class SqliteCatalogue implements CatalogueFile {
   constructor(file: string, database: DatabaseSync, now: () => Date) {
     this.#file = file;
     this.#database = database;
-    this.#reader = new CatalogueReader(database, (rootId) => this.#isOffline(rootId));
+    this.#reader = new CatalogueReader(
+      database,
+      (rootId) => this.#isOffline(rootId),
+      () => this.#generation,
+    );
     this.#writer = new CatalogueWriter(database, now);
     this.#units = prepareUnitReader(database);
     this.#placed = preparePlacedFiles(database);

@@ -613,6 +613,24 @@ export function catalogueContract(name: string, createBackend: () => Promise<Cat
           expect(new Set(whole).size).toBe(30);
         }
       });
+
+      test("is that of the matches too, asked once or again, and after a change", () => {
+        const titled = (index: number): string =>
+          `${String((index * 7) % 30).padStart(2, "0")} ${index % 3 === 0 ? "fox" : "dog"}`;
+        for (let index = 0; index < 30; index++) add(`Book ${index}`, { fields: { title: titled(index) } });
+        const foxes = Array.from({ length: 30 }, (_, index) => titled(index))
+          .filter((title) => title.endsWith("fox"))
+          .sort();
+        const page = (offset: number) =>
+          catalogue.query({ text: "fox", sort: "title", limit: 4, offset }).items;
+        for (let asked = 0; asked < 3; asked++) {
+          const paged = [0, 4, 8, 12].flatMap(page).map(({ title }) => title);
+          expect(paged).toEqual(foxes);
+        }
+        add("Book 30", { fields: { title: "00 a fox" } });
+        for (let asked = 0; asked < 3; asked++) expect(page(0)[1]?.title).toBe("00 fox");
+        for (let asked = 0; asked < 3; asked++) expect(page(0)[0]?.title).toBe("00 a fox");
+      });
     });
 
     describe("roots", () => {

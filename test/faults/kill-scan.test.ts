@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeBenchLibrary } from "../../bench/make-library.ts";
 import { type RunningRunner, startRunner } from "../fixtures/runner.ts";
@@ -9,8 +10,10 @@ import { type RunningRunner, startRunner } from "../fixtures/runner.ts";
 
 const fileCount = Number(process.env["KILL_SCAN_FILES"] ?? 8000);
 const killsWanted = 10;
-/** 100 folders of five files between checkpoints, and what was ahead of the commits. */
-const mostReadTwice = 100 * 5 + 1000;
+const checkpointInterval = 20;
+const filesPerFolder = 5;
+/** What lies between two checkpoints, and what was read ahead of the commits. */
+const mostReadTwice = checkpointInterval * filesPerFolder + 1000;
 
 interface ScanState {
   readonly state: string;
@@ -34,7 +37,9 @@ afterAll(async () => {
 
 async function start(data: string): Promise<RunningRunner> {
   const args = ["--library", libraryPath, "--data", path.join(dir, data), "--mqtt-port", "0"];
-  const runner = await startRunner(args, { env: { TOMEKEEPER_SCAN__CHECKPOINT_INTERVAL: "20" } });
+  const runner = await startRunner(args, {
+    env: { TOMEKEEPER_SCAN__CHECKPOINT_INTERVAL: String(checkpointInterval) },
+  });
   runners.push(runner);
   return runner;
 }
@@ -53,49 +58,67 @@ async function wholeCatalogue(runner: RunningRunner): Promise<readonly unknown[]
   return books.map((book) => JSON.stringify(book)).sort();
 }
 
+/** Resolves when the checkpoints' file grows. */
+async function checkpointSaved(data: string): Promise<void> {
+  const file = path.join(dir, data, "checkpoints.db");
+  const before = statSync(file).size;
+  const giveUpAt = Date.now() + 30_000;
+  while (statSync(file).size <= before) {
+    if (Date.now() > giveUpAt) throw new Error("no checkpoint was saved within 30 s");
+    await setTimeout(1);
+  }
+}
+
+function lastScan(runner: RunningRunner): ScanState {
+  const message = runner.messages.findLast(({ topic }) => topic === `${runner.base}/scan`);
+  return JSON.parse(message?.payload ?? "{}");
+}
+
+/** Of the only scan that there was, without what differs from run to run by its nature. */
+async function scanSummary(runner: RunningRunner): Promise<Record<string, unknown>> {
+  await runner.state("queue", (queue: { counts: { completed: number } }) => queue.counts.completed > 0);
+  const [answer] = await runner.ask("operations", {});
+  expect(answer?.data.items).toHaveLength(1);
+  const { seconds: _, resumed_from: __, ...summary } = answer?.data.items[0]?.summary ?? {};
+  return summary;
+}
+
 test("a scan that is killed ten times goes on under its id and ends with the catalogue of an undisturbed one", async () => {
   const undisturbed = await start("undisturbed");
   const startedAt = performance.now();
   await undisturbed.state("scan", hasEnded);
   const wholeMs = performance.now() - startedAt;
-  const expected = await wholeCatalogue(undisturbed);
+  const expected = { books: await wholeCatalogue(undisturbed), summary: await scanSummary(undisturbed) };
   await undisturbed.stop();
 
   const operationIds = new Set<string>();
-  let kills = 0;
+  const moments: string[] = [];
   let resumes = 0;
-  let doneBefore = 0;
-  let finished = false;
-  while (!finished) {
+  for (let kills = 0; kills < killsWanted; kills++) {
     const runner = await start("killed");
     const first = await runner.state<ScanState>("scan", (scan) => scan.operation_id !== null);
     operationIds.add(first.operation_id ?? "");
-    if (first.resumed_from !== null) {
-      resumes++;
-      expect(doneBefore - first.files_done).toBeLessThanOrEqual(mostReadTwice);
-    }
-    // A share of the time that all of it takes: far enough for a checkpoint, on slow machines too.
-    const delayMs = wholeMs * (0.2 + Math.random() * 0.3);
-    if (kills < killsWanted) await new Promise((resolve) => setTimeout(resolve, delayMs));
-    const last =
-      kills < killsWanted ? await runner.state<ScanState>("scan") : await runner.state("scan", hasEnded);
-    finished = hasEnded(last);
-    if (!finished) {
-      doneBefore = last.files_done;
-      kills++;
-      await runner.kill();
-      continue;
-    }
-    await runner.state("queue", (queue: { counts: { completed: number } }) => queue.counts.completed > 0);
-    const [answer] = await runner.ask("operations", { state: "completed" });
-    const scan = answer?.data.items.at(-1);
-    expect(operationIds).toEqual(new Set([scan.operation_id]));
-    expect(await wholeCatalogue(runner)).toEqual(expected);
-    // The other counts may lack what was committed after the last checkpoint before a kill.
-    expect(scan.summary).toMatchObject({ missing: 0 });
-    await runner.stop();
+    if (first.resumed_from !== null) resumes++;
+    // Each start gets behind a checkpoint, and ten of them stay within what the whole scan takes.
+    await checkpointSaved("killed");
+    const delayMs = (wholeMs / 14) * Math.random();
+    await setTimeout(delayMs);
+    await runner.kill();
+    const last = lastScan(runner);
+    expect(last.state, `the scan ended before kill ${kills + 1}`).not.toBe("idle");
+    moments.push(`${last.files_done} files after ${delayMs.toFixed(0)} ms`);
   }
-  expect(kills).toBeGreaterThan(2);
-  expect(resumes).toBeGreaterThan(0);
-  console.log(`${kills} kills, ${resumes} of the starts after them went on behind a checkpoint`);
+  console.log(`killed at ${moments.join(", ")}; ${resumes} starts went on behind a checkpoint`);
+
+  const runner = await start("killed");
+  const { operation_id: id } = await runner.state("scan", hasEnded);
+  expect(operationIds).toEqual(new Set([id]));
+  expect(await wholeCatalogue(runner)).toEqual(expected.books);
+  const summary = await scanSummary(runner);
+  const filesRead = Number(summary["files_read"]);
+  expect(summary).toEqual({ ...expected.summary, files_read: filesRead });
+  expect(filesRead).toBeGreaterThan(0);
+  expect(filesRead).toBeLessThanOrEqual(fileCount + killsWanted * mostReadTwice);
+  await runner.stop();
+  expect(resumes).toBe(killsWanted - 1);
 }, 600_000);
