@@ -17,6 +17,9 @@ type EventType =
   | BookEventType
   | "scan_started"
   | "scan_finished"
+  | "organize_finished"
+  | "organize_rolled_back"
+  | "undo_finished"
   | "operation_failed"
   | "diagnostics_changed"
   | "memory_pressure";
@@ -66,6 +69,16 @@ export function createAnnouncer(publish: PublishEvent): Announcer {
           summary: operation.summary,
           error: operation.error,
         });
+      }
+      const { summary, error, state } = operation;
+      if (operation.kind === "organize" && state === "completed") {
+        publish({ event_type: "organize_finished", ...about, summary });
+      }
+      if (operation.kind === "organize" && state !== "completed" && operation.attempts > 0) {
+        publish({ event_type: "organize_rolled_back", ...about, error });
+      }
+      if (operation.kind === "undo" && state === "completed") {
+        publish({ event_type: "undo_finished", ...about, summary });
       }
       if (operation.state === "failed") {
         publish({ event_type: "operation_failed", ...about, error: operation.error });

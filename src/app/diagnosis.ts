@@ -1,6 +1,8 @@
 import type { ConfigResult } from "../config/load.ts";
 import type { Root } from "../domain/book.ts";
+import type { RottenFiles } from "../domain/catalogue.ts";
 import type { Diagnostics } from "../domain/diagnostic.ts";
+import { placeText } from "../domain/organize.ts";
 import { AppError } from "../errors.ts";
 import { reachBroker } from "../health/broker.ts";
 import { runCheck } from "../health/check.ts";
@@ -33,6 +35,7 @@ export function createDiagnosis(
         dataDir: config.data_dir,
         lockProblem: null,
         storeFindings: store.issues,
+        rotten: isReadable() ? rottenOf(store.catalogue.rottenFiles()) : { count: 0, first: [] },
         configWarnings: warnings,
         broker: {
           url: url === null ? "the embedded broker" : withoutLogin(url),
@@ -50,6 +53,13 @@ export function createDiagnosis(
       return (await runCheck(check, rootLookLimitMs)).severity === "ok";
     },
   };
+}
+
+function rottenOf({ count, first }: RottenFiles): {
+  readonly count: number;
+  readonly first: readonly string[];
+} {
+  return { count, first: first.map(placeText) };
 }
 
 /** Throws `fatal_diagnostic`, saying all that is wrong and what to do, where a check says not to start. */

@@ -1,9 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Config } from "../config/schema.ts";
-import type { BatchRecord } from "../domain/journal.ts";
+import type { BatchRecord, JournalRecord } from "../domain/journal.ts";
 import type { Operation, OperationRequest, OperationRun } from "../domain/operation.ts";
-import type { LastBatch, OrganizeProgress, Plan, PlannableBook, Strategy } from "../domain/organize.ts";
+import type {
+  LastBatch,
+  OrganizeProgress,
+  Plan,
+  PlannableBook,
+  RootPath,
+  Strategy,
+} from "../domain/organize.ts";
 import { parseTemplate } from "../domain/template.ts";
 import { AppError } from "../errors.ts";
 import type { BatchDeps } from "../organize/batch.ts";
@@ -12,10 +19,12 @@ import { createPlan, type PlanRules } from "../organize/plan.ts";
 import { recoverBatches, type Unrecovered } from "../organize/recover.ts";
 import { expireBatches, undoableUntilMs } from "../organize/retention.ts";
 import { createUndoRun, undoable } from "../organize/undo.ts";
+import { createVerifyRun } from "../organize/verify.ts";
 import type { Store } from "../store/open.ts";
 import type { BookNews } from "./announce.ts";
 import type { LiveSettings } from "./live-settings.ts";
 import type { Logger } from "./logger.ts";
+import { type RootFolder, scopeOf } from "./roots.ts";
 
 interface OrganizingOptions {
   readonly config: Config;
@@ -36,7 +45,11 @@ export interface OrganizeAsked {
 type Asked = Pick<OperationRequest, "priority" | "transaction">;
 
 export interface Organizing {
-  readonly runs: { readonly organize: OperationRun; readonly undo: OperationRun };
+  readonly runs: {
+    readonly organize: OperationRun;
+    readonly undo: OperationRun;
+    readonly verify: OperationRun;
+  };
   /** What an organize would do now. Throws `not_found` for a book that is not known. */
   plan(asked: OrganizeAsked, signal: AbortSignal): Promise<Plan>;
   organizeRequest(what: OrganizeAsked, asked: Asked): OperationRequest;
@@ -45,13 +58,33 @@ export interface Organizing {
     what: { readonly operationId?: string | undefined; readonly partial: boolean },
     asked: Asked,
   ): Promise<OperationRequest>;
+  verifyRequest(
+    what: { readonly folder: RootFolder | null; readonly books?: readonly string[] | undefined },
+    asked: Asked,
+  ): OperationRequest;
+  /** What each batch did, newest first. */
+  history(what: {
+    readonly operationId?: string | undefined;
+    readonly limit: number;
+    readonly offset: number;
+  }): Promise<{
+    readonly items: readonly BatchEntry[];
+    readonly total: number;
+  }>;
   /** The newest batch that can be looked back on; null where there is none. */
   lastBatch(): LastBatch | null;
-  undoableUntil(batch: BatchRecord): string | null;
   /** Ends what a crash left open; what waits for a disk is answered. */
   recover(): Promise<readonly Unrecovered[]>;
   expire(): Promise<void>;
   publishIdle(): void;
+}
+
+/** A batch as people look back on it. */
+export interface BatchEntry {
+  readonly batch: BatchRecord;
+  readonly undoableUntil: string | null;
+  /** From where to where, where one batch is asked for. */
+  readonly moves?: readonly { readonly from: RootPath; readonly to: RootPath }[];
 }
 
 /** So many books are planned by name, each with its own folders as scopes; more take their roots as a whole. */
@@ -78,6 +111,7 @@ export function createOrganizing(options: OrganizingOptions): Organizing {
     onProgress,
   });
   const undo = createUndoRun({ ...deps, onProgress });
+  const verify = createVerifyRun({ roots: config.roots, catalogue, now: deps.now, onProgress });
 
   async function plan(asked: OrganizeAsked, signal: AbortSignal): Promise<Plan> {
     const rules = rulesOf(config, live(), asked.strategy);
@@ -153,9 +187,8 @@ export function createOrganizing(options: OrganizingOptions): Organizing {
   }
 
   return {
-    runs: { organize, undo },
+    runs: { organize, undo, verify },
     plan,
-    undoableUntil,
     organizeRequest: (what, asked) => ({
       kind: "organize",
       ...asked,
@@ -175,6 +208,27 @@ export function createOrganizing(options: OrganizingOptions): Organizing {
         input: { batch: batch.operationId, partial },
       };
     },
+    verifyRequest: ({ folder, books }, asked) => ({
+      kind: "verify",
+      ...asked,
+      scopes: folder === null ? config.roots.map(({ id }) => `${id}:/`) : [scopeOf(folder)],
+      input: { root_id: folder?.root.id ?? null, path: folder?.path ?? null, books: books ?? null },
+    }),
+    async history({ operationId, limit, offset }) {
+      if (operationId === undefined) {
+        const all = journals.batches();
+        const items = all.slice(offset, offset + limit);
+        return {
+          items: items.map((batch) => ({ batch, undoableUntil: undoableUntil(batch) })),
+          total: all.length,
+        };
+      }
+      const batch = journals.batch(operationId);
+      if (batch === null)
+        throw new AppError("not_found", `No batch ${operationId} is known, or it has expired`);
+      const moves = batch.state === "open" ? [] : movesOf(await journals.read(operationId));
+      return { items: [{ batch, undoableUntil: undoableUntil(batch), moves }], total: 1 };
+    },
     lastBatch() {
       const batch = newest(isLookedBackOn);
       if (batch === undefined || batch.finishedAt === null) return null;
@@ -186,7 +240,7 @@ export function createOrganizing(options: OrganizingOptions): Organizing {
       const { undo_days: undoDays, trash_days: trashDays } = live().organize;
       return expireBatches(deps, { undoDays, trashDays });
     },
-    publishIdle: () => onProgress(idle),
+    publishIdle: () => onProgress(idleOrganize),
   };
 }
 
@@ -227,7 +281,14 @@ function unique(scopes: readonly string[]): readonly string[] {
   return [...new Set(scopes)];
 }
 
-const idle: OrganizeProgress = {
+function movesOf(records: readonly JournalRecord[]): NonNullable<BatchEntry["moves"]> {
+  return records.flatMap((record) =>
+    record.type === "planned" && record.relocates !== null ? [record.relocates] : [],
+  );
+}
+
+/** Nothing is being organized. */
+export const idleOrganize: OrganizeProgress = {
   state: "idle",
   operationId: null,
   booksTotal: 0,

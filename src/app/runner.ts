@@ -3,12 +3,13 @@ import { type Bus, createBus } from "../bus/bus.ts";
 import type { Transport } from "../bus/connection.ts";
 import { systemClock } from "../bus/ports.ts";
 import { commands } from "../bus/topics.ts";
-import { wireLibrary, wireQueue, wireScan } from "../bus/wire.ts";
+import { wireLibrary, wireOrganize, wireQueue, wireScan } from "../bus/wire.ts";
 import { changedSettings } from "../config/changed.ts";
 import type { ConfigResult } from "../config/load.ts";
 import type { Root } from "../domain/book.ts";
 import type { Diagnostics } from "../domain/diagnostic.ts";
 import { isEnded, type Operation, type OperationState } from "../domain/operation.ts";
+import type { OrganizeProgress } from "../domain/organize.ts";
 import { toErrorRecord } from "../errors.ts";
 import { collectGarbage, createIdleCollector } from "../health/collect.ts";
 import { rootState } from "../health/diagnostics.ts";
@@ -23,6 +24,7 @@ import type { Diagnosis } from "./diagnosis.ts";
 import { createHeartbeat } from "./heartbeat.ts";
 import { liveSettings } from "./live-settings.ts";
 import type { Logger } from "./logger.ts";
+import { createOrganizing, idleOrganize } from "./organizing.ts";
 import { createRootStates } from "./root-states.ts";
 import { createScanning } from "./scanning.ts";
 
@@ -52,6 +54,7 @@ const stopGraceMs = 4_000;
 const queueSpacingMs = 100;
 const librarySpacingMs = 1_000;
 const rootLookIntervalMs = 30_000;
+const expireIntervalMs = 6 * 60 * 60 * 1000;
 /** Between two parts of somebody's work there are seconds; nothing is collected in them. */
 const idleMs = 10_000;
 
@@ -96,9 +99,20 @@ export function buildRunner(parts: RunnerParts): Runner {
       publishLibrary.wish();
     },
   });
+  const organizing = createOrganizing({
+    config,
+    live: () => live,
+    store,
+    log,
+    onProgress: publishOrganize,
+    onBooks: (operationId, news) => {
+      announcer.books(operationId, news);
+      publishLibrary.wish();
+    },
+  });
   const queue = createQueue({
     store: store.operations,
-    runs: { scan: scanning.run },
+    runs: { scan: scanning.run, ...organizing.runs },
     concurrency: live.operationConcurrency,
     now: Date.now,
     newId: randomUUID,
@@ -134,6 +148,7 @@ export function buildRunner(parts: RunnerParts): Runner {
       operationsOf: (transaction) => store.operations.byTransaction(transaction),
       diagnose,
       reload,
+      organizing,
       onBookSet: (book) => {
         announcer.bookChanged(book);
         publishLibrary.wish();
@@ -147,8 +162,20 @@ export function buildRunner(parts: RunnerParts): Runner {
     announcer.operationChanged(operation, previous);
     if (operation.state === previous || !isEnded(operation.state)) return;
     if (operation.kind === "scan") publishLibrary.wish();
+    if (["organize", "undo", "verify"].includes(operation.kind)) organizeEnded(operation);
     if (operation.state === "failed") log.error(`${operation.kind} failed: ${operation.error?.message}`);
     bus.operationEnded(operation);
+  }
+
+  function publishOrganize(progress: OrganizeProgress): void {
+    bus.publishState("organize", wireOrganize(progress, organizing.lastBatch()));
+  }
+
+  /** Its last value says how it came out; then nothing is under way. */
+  function organizeEnded({ id, state, kind }: Operation): void {
+    if (state === "failed") publishOrganize({ ...idleOrganize, state: "failed", operationId: id });
+    else publishOrganize({ ...idleOrganize, operationId: id });
+    if (kind === "verify") void diagnose();
   }
 
   function rootChanged(root: Root, isOnline: boolean): void {
@@ -157,7 +184,14 @@ export function buildRunner(parts: RunnerParts): Runner {
     publishInfo();
     publishLibrary.wish();
     void diagnose();
-    if (isOnline) void requestScan(root);
+    if (isOnline) void recoverBatches().then(() => requestScan(root));
+  }
+
+  /** What waited for a disk is ended as soon as it is there. */
+  async function recoverBatches(): Promise<void> {
+    for (const { operationId, reason } of await organizing.recover()) {
+      log.error(`the batch ${operationId} could not be recovered: ${reason}`);
+    }
   }
 
   function publishInfo(): void {
@@ -233,6 +267,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     publishInfo();
     publishSettings();
     scanning.publishIdle();
+    organizing.publishIdle();
     bus.publishState("diagnostics", { worst: diagnostics.worst, checks: diagnostics.checks });
     publishQueue.wish();
     publishLibrary.wish();
@@ -243,11 +278,16 @@ export function buildRunner(parts: RunnerParts): Runner {
       publishLibrary.stop();
     });
     await bus.start();
+    await recoverBatches();
+    await organizing.expire();
+    organizing.publishIdle();
     queue.start();
     idle.worked();
     releases.defer(() => queue.stop({ graceMs: stopGraceMs }));
     const looking = setInterval(() => void rootStates.look(), rootLookIntervalMs);
     releases.defer(() => clearInterval(looking));
+    const expiring = setInterval(() => void organizing.expire(), expireIntervalMs);
+    releases.defer(() => clearInterval(expiring));
     if (!live.scanOnStartup) return;
     const goesOn = new Set(left.map((operation) => operation.scopes[0]));
     for (const root of config.roots) {

@@ -27,9 +27,14 @@ interface CommandContext {
 }
 
 /** `data` is the answer's; a command that starts operations gives their ids instead, at least one. */
-type CommandOutcome<C extends CommandName> = (typeof commands)[C]["manner"] extends "starts"
-  ? { readonly operationIds: readonly string[] }
-  : { readonly data: CommandData<C> };
+type CommandOutcome<C extends CommandName> = Outcomes<C>[(typeof commands)[C]["manner"]];
+
+interface Outcomes<C extends CommandName> {
+  readonly reads: { readonly data: CommandData<C> };
+  readonly acts: { readonly data: CommandData<C> };
+  readonly starts: { readonly operationIds: readonly string[] };
+  readonly starts_or_reads: Outcomes<C>["starts"] | Outcomes<C>["reads"];
+}
 
 interface CommandHandler<C extends CommandName> {
   /** An `AppError` becomes the answer's error; anything else is logged and answered as `internal`. */
@@ -229,7 +234,7 @@ export class Commands {
     // Nothing was done, and the same request may succeed later: its transaction is not used up.
     const isWorthRepeating = answer.error?.retryable === true;
     if (transaction !== null && !isWorthRepeating) {
-      if (commands[command].manner === "reads") this.#cacheAnswer(command, transaction, answer);
+      if (isRead(command, answer)) this.#cacheAnswer(command, transaction, answer);
       else await this.#keep(this.#record(request, answer, [], replyTo));
     }
     this.#send(answer, replyTo);
@@ -313,4 +318,10 @@ export class Commands {
       send({ topic, payload, qos: 1, retain: false, ...correlation });
     }
   }
+}
+
+/** It changed nothing, so after a restart its answer may be worked out again. */
+function isRead(command: CommandName, { status }: Answer): boolean {
+  const { manner } = commands[command];
+  return manner === "reads" || (manner === "starts_or_reads" && status === "ok");
 }

@@ -64,7 +64,7 @@ function otherSection(): string {
 function commandSection(name: string, command: (typeof commands)[keyof typeof commands]): string {
   const { transaction: _transaction, priority: _priority, ...own } = command.input.shape;
   const keys = Object.keys(own).length === 0 ? "No keys." : keyTable(z.strictObject(own), "input");
-  const which = command.manner === "starts" ? "the first answer" : "the answer";
+  const which = command.manner.startsWith("starts") ? "the first answer" : "the answer";
   const title = schemaOf(command.result, "output").title;
   const data = title === undefined ? `:\n\n${keyTable(command.result, "output")}` : ` is a \`${title}\`.`;
   return `### \`${name}\`\n\n${command.description}\n\n${keys}\n\n\`data\` of ${which}${data}`;

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import type { bookFields } from "../domain/compose.ts";
 import { operationStates, priorities } from "../domain/operation.ts";
+import { strategies } from "../domain/organize.ts";
 import {
+  batchShape,
   bookShape,
   bookStates,
   bookSummaryShape,
@@ -14,6 +16,8 @@ import {
   logShape,
   memoryShape,
   operationShape,
+  organizeShape,
+  planShape,
   queueShape,
   scanShape,
   settingsShape,
@@ -52,6 +56,10 @@ export const stateTopics = {
   scan: state("scan", scanShape, "How far the scan is.", {
     kind: "each_second",
     urgent: (body) => `${body.state} ${body.operation_id}`,
+  }),
+  organize: state("organize", organizeShape, "How far organizing is, and what it did last.", {
+    kind: "each_second",
+    urgent: (body) => `${body.state} ${body.operation_id} ${body.last_batch?.undoable_until}`,
   }),
   queue: state("queue", queueShape, "What runs and what waits.", {
     kind: "each_second",
@@ -182,9 +190,10 @@ const fields = z
 
 /**
  * `reads`: changes nothing, so its answers need no durable record. `acts`: does its work before it answers.
- * `starts`: starts operations; accepted first, a second answer when all of them have ended.
+ * `starts`: starts operations; accepted first, a second answer when all of them have ended. `starts_or_reads`: the one
+ * or the other, by its keys.
  */
-type Manner = "reads" | "acts" | "starts";
+type Manner = "reads" | "acts" | "starts" | "starts_or_reads";
 
 interface CommandEntry<M extends Manner, Input extends z.ZodRawShape, Result extends z.ZodType> {
   readonly input: z.ZodObject<Input & typeof everyCommand>;
@@ -208,6 +217,50 @@ export const commands = {
       force: z.boolean().default(false).describe("reads unchanged files again too"),
     },
     started,
+  ),
+  organize: command(
+    "starts_or_reads",
+    "Puts books where the pattern says: all of a batch, or none of it.",
+    {
+      books: z
+        .array(id)
+        .min(1)
+        .max(10_000)
+        .optional()
+        .describe("ids; without `books` and `query` all that are due"),
+      query: searched.optional().describe("the books that this text finds"),
+      strategy: z.enum(strategies).optional().describe("instead of the configured one"),
+      dry_run: z.boolean().default(false).describe("only answers what would be done"),
+    },
+    z.union([started, planShape]),
+  ),
+  undo: command(
+    "starts",
+    "Takes back what an organize did.",
+    {
+      operation_id: id.optional().describe("of the organize; without it the last one that can be undone"),
+      partial: z
+        .boolean()
+        .default(false)
+        .describe("where files refuse, undoes the rest; otherwise nothing is undone then"),
+    },
+    started,
+  ),
+  verify: command(
+    "starts",
+    "Reads organized files again and compares them with what was recorded; at low priority unless asked otherwise.",
+    {
+      root: id.optional().describe("a root's id"),
+      path: z.string().max(4_096).optional().describe("a folder of that root"),
+      books: z.array(id).min(1).max(10_000).optional().describe("ids"),
+    },
+    started,
+  ),
+  history: command(
+    "reads",
+    "What was organized and undone, newest first.",
+    { operation_id: id.optional().describe("one batch, with from where to where"), limit, offset },
+    z.strictObject({ items: z.array(batchShape), total: z.int() }),
   ),
   query: command(
     "reads",
@@ -282,7 +335,6 @@ export const ownLevels: ReadonlySet<string> = new Set([
   ...Object.values(stateTopics).map((topic) => topic.path),
   ...Object.values(otherTopics).map((topic) => topic.path.split("/")[0] ?? ""),
   // Topics of later versions, which a response topic must not take either.
-  "organize",
   "breaker",
 ]);
 

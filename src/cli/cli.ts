@@ -1,5 +1,6 @@
 import yargs, { type Argv } from "yargs";
 import { operationStates, priorities } from "../domain/operation.ts";
+import { strategies } from "../domain/organize.ts";
 import { AppError } from "../errors.ts";
 import { version } from "../version.ts";
 import type { CommandLine } from "./command-line.ts";
@@ -111,6 +112,51 @@ function commandTable(argv: readonly string[], run: Run, line: CommandLine): Arg
             describe: "title=X, authors='A; B', series='Name #1.5', …; empty for none",
           }),
       (flags) => run(async () => (await import("./set.ts")).set(flags, line)),
+    )
+    .command(
+      "organize",
+      "Put books where the pattern says; all that are due, or some",
+      (command) =>
+        withSettings(command).options({
+          books: { type: "string", array: true, describe: "Ids of books", requiresArg: true },
+          query: text("The books that this text finds"),
+          strategy: { choices: strategies, describe: "Instead of the configured one" },
+          "dry-run": { type: "boolean", default: false, describe: "Only say what would be done" },
+          preview: { type: "boolean", default: false, describe: "The same, as a tree" },
+          wait: { type: "boolean", default: true, describe: "Wait for its end (--no-wait: only start it)" },
+        }),
+      (flags) => run(async () => (await import("./organize.ts")).organize(flags, line)),
+    )
+    .command(
+      "undo [id]",
+      "Take back what an organize did, the last one without an id",
+      (command) =>
+        withSettings(command)
+          .positional("id", { type: "string", describe: "Id of the organize" })
+          .options({
+            partial: { type: "boolean", default: false, describe: "Where files refuse, undo the rest" },
+            wait: { type: "boolean", default: true, describe: "Wait for its end (--no-wait: only start it)" },
+          }),
+      (flags) => run(async () => (await import("./undo.ts")).undo(flags, line)),
+    )
+    .command(
+      "verify [path]",
+      "Read organized files again and compare them with what was recorded",
+      (command) =>
+        withSettings(command)
+          .positional("path", { type: "string", describe: "Folder, from the root or absolute" })
+          .options({
+            root: text("Id of the root"),
+            books: { type: "string", array: true, describe: "Ids of books", requiresArg: true },
+            wait: { type: "boolean", default: true, describe: "Wait for its end (--no-wait: only start it)" },
+          }),
+      (flags) => run(async () => (await import("./verify.ts")).verify(flags, line)),
+    )
+    .command(
+      "history [id]",
+      "What was organized and undone; of one batch from where to where",
+      (command) => command.positional("id", { type: "string", describe: "Id of the batch" }).options(paging),
+      (flags) => run(async () => (await import("./history.ts")).history(flags, line)),
     )
     .command(
       "status",

@@ -89,6 +89,7 @@ function diagnoseWithoutStore(
     dataDir: config.data_dir,
     lockProblem: null,
     storeFindings: [],
+    rotten: { count: 0, first: [] },
     configWarnings: warnings,
     broker: {
       url: url ?? "the embedded broker",

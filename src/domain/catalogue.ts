@@ -142,6 +142,9 @@ export interface OrganizeCatalogue {
   /** The file is gone, or its owner has changed it: what was recorded says nothing about it any more. */
   forgetPlaced(file: RootPath): void;
   rottenFiles(): RottenFiles;
+  /** Where the verify of that operation goes on; null where it begins. */
+  verifyPosition(operationId: string): string | null;
+  saveVerifyPosition(operationId: string, position: string | null): void;
 }
 
 /** The part that queries need. Everything is synchronous: SQLite answers in well under a millisecond. */

@@ -92,6 +92,12 @@ export function notTheSame(absolute: string, code: string, what: string, cause?:
   });
 }
 
+/** As Node's own `mtimeMs` is computed, to the last bit: a scan compares the two. */
+export function mtimeMsOf(mtimeNs: string): number {
+  const ns = BigInt(mtimeNs);
+  return Number(ns / 1_000_000_000n) * 1000 + Number(ns % 1_000_000_000n) / 1_000_000;
+}
+
 function kindOf(stats: BigIntStats): Found["kind"] {
   if (stats.isFile()) return "file";
   if (stats.isDirectory()) return "folder";

@@ -29,6 +29,8 @@ export interface DiagnosticInputs {
   /** Why the lock on the data folder could not be had; null when it is held. */
   readonly lockProblem: string | null;
   readonly storeFindings: readonly StoreFinding[];
+  /** Organized files that hold something else than was recorded. */
+  readonly rotten: { readonly count: number; readonly first: readonly string[] };
   readonly configWarnings: readonly string[];
   readonly broker: {
     /** As it may be shown: without a login. */
@@ -58,6 +60,7 @@ function listChecks(inputs: DiagnosticInputs): readonly Check[] {
     { name: "lock", atWorst: "fatal", run: () => checkLock(dataDir, inputs.lockProblem) },
     { name: "free_space:data", atWorst: "warn", run: () => checkFreeSpace(dataDir, enoughForDataBytes) },
     ...storeChecks(inputs.storeFindings),
+    { name: "bit_rot", atWorst: "warn", run: () => checkBitRot(inputs.rotten) },
     { name: "roots_apart", atWorst: "warn", run: () => checkRootsApart(roots) },
     ...roots.flatMap((root): Check[] => [
       {
@@ -122,6 +125,16 @@ function checkConfig(warnings: readonly string[]): Finding {
 function checkLock(dataDir: string, problem: string | null): Finding {
   if (problem === null) return fine(`${dataDir} is ours alone`);
   return found("fatal", problem, "stop the other runner, or give this one its own data_dir");
+}
+
+function checkBitRot({ count, first }: DiagnosticInputs["rotten"]): Finding {
+  if (count === 0) return fine("no organized file is known to have changed by itself");
+  const more = count > first.length ? ` and ${count - first.length} more` : "";
+  return found(
+    "warn",
+    `${count} organized file(s) hold something else than was recorded: ${first.join(", ")}${more}`,
+    "restore them from where they came or from a backup, check the disk, then run `verify` again",
+  );
 }
 
 function storeChecks(findings: readonly StoreFinding[]): readonly Check[] {

@@ -1,5 +1,6 @@
 import type { BatchEnded } from "../domain/journal.ts";
 import type { RelocatedFile, Relocation } from "../domain/organize.ts";
+import { mtimeMsOf } from "../files/facts.ts";
 import type { BatchRecords } from "./batch-records.ts";
 
 /** What the catalogue is told of a committed batch: for each book where its files are now. */
@@ -20,10 +21,4 @@ export function relocationsOf(batch: BatchRecords, kept: BatchEnded["kept"]): re
     const sourceStays = steps.some(({ planned }) => planned.removes.length === 0 || keptSteps.has(planned.n));
     return { bookId, to, files, sourceStays };
   });
-}
-
-/** As Node's own `mtimeMs` is computed, to the last bit: a scan compares the two. */
-function mtimeMsOf(mtimeNs: string): number {
-  const ns = BigInt(mtimeNs);
-  return Number(ns / 1_000_000_000n) * 1000 + Number(ns % 1_000_000_000n) / 1_000_000;
 }

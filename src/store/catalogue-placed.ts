@@ -9,6 +9,8 @@ export interface PlacedFiles {
   markRotten(file: RootPath, at: string | null): void;
   forgetPlaced(file: RootPath): void;
   rottenFiles(): RottenFiles;
+  verifyPosition(operationId: string): string | null;
+  saveVerifyPosition(operationId: string, position: string | null): void;
 }
 
 /** As many rotten files as a diagnostic names. */
@@ -24,6 +26,14 @@ export function preparePlacedFiles(database: DatabaseSync): PlacedFiles {
     },
     forgetPlaced: ({ rootId, path }) => {
       statements.forget.run(rootId, path);
+    },
+    verifyPosition: (operationId) => {
+      const row = statements.position.get(operationId);
+      return row === undefined ? null : text(row, "position");
+    },
+    saveVerifyPosition: (operationId, position) => {
+      if (position === null) statements.forgetPosition.run(operationId);
+      else statements.putPosition.run(operationId, position);
     },
     rottenFiles: () => ({
       count: integer(statements.countRotten.get() ?? {}, "count"),
@@ -51,6 +61,9 @@ const sql = {
     ORDER BY path LIMIT ?4`,
   mark: "UPDATE placed_files SET rotten_at = ? WHERE root_id = ? AND path = ?",
   forget: "DELETE FROM placed_files WHERE root_id = ? AND path = ?",
+  position: "SELECT position FROM verify_positions WHERE operation_id = ?",
+  putPosition: "INSERT OR REPLACE INTO verify_positions VALUES (?, ?)",
+  forgetPosition: "DELETE FROM verify_positions WHERE operation_id = ?",
   countRotten: "SELECT count(*) AS count FROM placed_files WHERE rotten_at IS NOT NULL",
   rotten: "SELECT * FROM placed_files WHERE rotten_at IS NOT NULL ORDER BY root_id, path LIMIT ?",
 } as const;

@@ -130,6 +130,8 @@ const migrations: readonly string[] = [
     rotten_at TEXT,
     PRIMARY KEY (root_id, path)
   ) STRICT, WITHOUT ROWID;
+  -- Where a verify that was interrupted goes on.
+  CREATE TABLE verify_positions (operation_id TEXT PRIMARY KEY, position TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE INDEX placed_files_rotten ON placed_files (rotten_at) WHERE rotten_at IS NOT NULL;
   `,
 ];

@@ -139,6 +139,15 @@ class SqliteCatalogue implements CatalogueFile {
     this.#guarded(() => this.#placed.forgetPlaced(...args));
   }
 
+  verifyPosition(operationId: string): string | null {
+    return this.#guarded(() => this.#placed.verifyPosition(operationId));
+  }
+
+  saveVerifyPosition(operationId: string, position: string | null): void {
+    this.#refuseAfterFailure();
+    this.#guarded(() => this.#placed.saveVerifyPosition(operationId, position));
+  }
+
   rottenFiles(): RottenFiles {
     return this.#guarded(() => this.#placed.rottenFiles());
   }

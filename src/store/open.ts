@@ -202,6 +202,8 @@ function unavailableCatalogue(reason: unknown): Catalogue {
     markRotten: refuse,
     forgetPlaced: refuse,
     rottenFiles: refuse,
+    verifyPosition: refuse,
+    saveVerifyPosition: refuse,
     flush: async () => refuse(),
     committedBy: refuse,
     missingBy: refuse,

@@ -90,6 +90,10 @@ export function handlers(changes: Partial<CommandHandlers> = {}): CommandHandler
     cancel: refuse,
     diagnose: { run: () => ({ data: { worst: "ok", checks: [] } }) },
     set: refuse,
+    organize: refuse,
+    undo: refuse,
+    verify: refuse,
+    history: { run: () => ({ data: { items: [], total: 0 } }) },
     reload: { run: () => ({ data: { applied: [], needs_restart: [] } }) },
     ...changes,
   };

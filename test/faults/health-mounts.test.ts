@@ -53,6 +53,7 @@ async function diagnose(changes: {
     dataDir: changes.dataDir ?? path.join(dir, "data"),
     lockProblem: null,
     storeFindings: [],
+    rotten: { count: 0, first: [] },
     configWarnings: [],
     broker: { url: "", reach: null },
     newestStoredAt: null,

@@ -32,6 +32,7 @@ function inputs(changes: Partial<DiagnosticInputs> = {}): DiagnosticInputs {
     dataDir: path.join(dir, "data"),
     lockProblem: null,
     storeFindings: [],
+    rotten: { count: 0, first: [] },
     configWarnings: [],
     broker: { url: "mqtt://127.0.0.1:1883", reach: null },
     newestStoredAt: null,
