@@ -36,7 +36,7 @@ interface OrganizingOptions {
 }
 
 /** What an organize is asked to do: some books, those that a search finds, or all that are due. */
-export interface OrganizeAsked {
+interface OrganizeAsked {
   readonly books?: readonly string[] | undefined;
   readonly query?: string | undefined;
   readonly strategy?: Strategy | undefined;
@@ -80,7 +80,7 @@ export interface Organizing {
 }
 
 /** A batch as people look back on it. */
-export interface BatchEntry {
+interface BatchEntry {
   readonly batch: BatchRecord;
   readonly undoableUntil: string | null;
   /** From where to where, where one batch is asked for. */

@@ -1,3 +1,4 @@
+import { compareNatural } from "../domain/natural.ts";
 import { countText, printable, sizeText } from "./format.ts";
 
 /** What of a plan is drawn; see the command `organize` with `dry_run`. */
@@ -51,7 +52,9 @@ function below(folder: Folder, segment: string): Folder {
 
 function* drawFolder({ folders, files }: Folder, indent: string): Generator<string> {
   const entries = [
-    ...[...folders].map(([name, folder]) => ({ name, folder })),
+    ...[...folders]
+      .sort(([a], [b]) => compareNatural(a, b))
+      .map(([name, folder]) => ({ name, folder })),
     ...files.map((name) => ({ name, folder: null })),
   ];
   const isTop = indent === "" && files.length === 0;

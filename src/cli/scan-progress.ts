@@ -82,7 +82,7 @@ function percentText(percent: number | null): string {
 }
 
 /** `2 of 9 books, 12 of 80 files, 1.2 GB of 4 GB` */
-export function organizeCountsText(organize: OrganizeState): string {
+function organizeCountsText(organize: OrganizeState): string {
   if (organize.files_total === 0) return "";
   return [
     `${organize.books_done} of ${countText(organize.books_total, "book")}`,

@@ -62,7 +62,7 @@ export interface FolderSeen {
 }
 
 /** A folder is about to be made where nothing was. */
-export interface FolderPlanned {
+interface FolderPlanned {
   readonly type: "folder_planned";
   readonly folder: RootPath;
   /** Nanoseconds since the epoch, by this machine's clock. */
@@ -70,7 +70,7 @@ export interface FolderPlanned {
 }
 
 /** It is ours. Without this record somebody else was faster. */
-export interface FolderMade {
+interface FolderMade {
   readonly type: "folder_made";
   readonly folder: RootPath;
   readonly identity: FileIdentity;
@@ -130,7 +130,7 @@ export interface StepDone {
 }
 
 /** From here on the batch is only ever completed. */
-export interface BatchCommitted {
+interface BatchCommitted {
   readonly type: "committed";
   readonly at: string;
 }
@@ -146,7 +146,7 @@ export interface BatchEnded {
   readonly folders: readonly { readonly folder: RootPath; readonly mtimeNs: string }[];
 }
 
-export interface BatchRolledBack {
+interface BatchRolledBack {
   readonly type: "rolled_back";
   readonly at: string;
   readonly reason: string;

@@ -2,11 +2,6 @@ import { type FileHandle, open } from "node:fs/promises";
 import { systemCode } from "../errors.ts";
 import { loadLibc } from "./libc.ts";
 
-/** Whether copies keep nanoseconds and extended attributes here; without, times are kept to the microsecond. */
-export async function attributesAreKept(): Promise<boolean> {
-  return (await loadLibc()) !== null;
-}
-
 /**
  * Gives a file the other's permissions, owner, extended attributes (access lists are such) and times, the times last,
  * since the rest would change them. What the file system or the user's rights do not allow of owner and attributes is

@@ -40,12 +40,3 @@ export function diskError(error: unknown, what: string, absolute: string): unkno
     details: { path: absolute, errno: code },
   });
 }
-
-/** Runs it and says of what the disk refuses what it was about. */
-export async function onDisk<T>(what: string, absolute: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw diskError(error, what, absolute);
-  }
-}

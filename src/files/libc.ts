@@ -27,7 +27,7 @@ async function load(): Promise<Libc | null> {
     const { default: koffi } = await import("koffi");
     return bind(koffi.load(null), () => koffi.errno());
   } catch {
-    // No binary for this machine: files are copied all the same, `attributesAreKept` says what is missing.
+    // No binary for this machine: files are copied all the same, without what Node cannot do.
     return null;
   }
 }

@@ -5,7 +5,7 @@ import { type ConflictCode, type Move, placeText, type RootPath, type Strategy }
 import { isAbsent, lookAt } from "../files/facts.ts";
 
 /** What is wrong with one move, seen on the disk; null where nothing is. */
-export interface Objection {
+interface Objection {
   readonly code: ConflictCode;
   readonly path: RootPath;
   readonly with: string | null;

@@ -45,7 +45,7 @@ export function targetOf(book: PlannableBook, template: Template): Target {
 }
 
 /** The folder that a book's files lie in: its own, or the one that it shares with other books. */
-export function folderOf({ path: bookPath, tracks }: Pick<PlannableBook, "path" | "tracks">): string {
+function folderOf({ path: bookPath, tracks }: Pick<PlannableBook, "path" | "tracks">): string {
   const isFile = tracks.some((track) => track.path === bookPath);
   return isFile ? parent(bookPath) : bookPath;
 }

@@ -21,7 +21,18 @@ function refusal(name: string, payload: unknown) {
 
 test("takes an empty object for the defaults of every command that needs no key", () => {
   const taken = Object.keys(commands).filter((name) => read(name, {}).ok);
-  expect(taken).toEqual(["scan", "query", "operations", "diagnose", "reload"]);
+  const keyless = [
+    "scan",
+    "organize",
+    "undo",
+    "verify",
+    "history",
+    "query",
+    "operations",
+    "diagnose",
+    "reload",
+  ];
+  expect(taken).toEqual(keyless);
   expect(read("query", {})).toMatchObject({ ok: true, transaction: null, input: { limit: 50, offset: 0 } });
   expect(read("scan", {})).toMatchObject({ ok: true, priority: "normal", input: { force: false } });
 });
@@ -94,10 +105,10 @@ test("an unknown command is told with the transaction and with what there is", (
   expect(refusal("scna", { transaction: "t1" })).toMatchObject({
     code: "unknown_command",
     transaction: "t1",
-    message: expect.stringContaining("scan, query"),
+    message: expect.stringContaining("scan, organize"),
   });
   expect(refusal("constructor", "{").code).toBe("unknown_command");
-  expect(refusal("organize", {}).code).toBe("unknown_command");
+  expect(refusal("organise", {}).code).toBe("unknown_command");
 });
 
 test("refuses a payload over 256 KiB before it looks into it", () => {

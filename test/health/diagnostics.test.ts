@@ -69,6 +69,7 @@ test("names every check of the list, in its order", async () => {
     "lock",
     "free_space:data",
     "store_schema",
+    "bit_rot",
     "roots_apart",
     "root_exists:books",
     "root_writable:books",

@@ -10,7 +10,7 @@ import { openJournals } from "../../src/store/journals.ts";
 import type { JournalStore, StoreIssue } from "../../src/store/ports.ts";
 
 /** Where books are, as a catalogue would know it: enough to see that it follows. */
-export class KnownPlaces {
+class KnownPlaces {
   /** File by file: the place that the catalogue has. */
   readonly files = new Map<string, string>();
 
