@@ -1,5 +1,6 @@
 import { open } from "node:fs/promises";
 import { systemCode } from "../errors.ts";
+import { diskError } from "./disk-error.ts";
 
 /**
  * Makes the names in a folder durable: files created, renamed or removed there. Where the file system cannot
@@ -10,7 +11,9 @@ export async function syncFolder(folder: string): Promise<void> {
   try {
     await handle.sync();
   } catch (error) {
-    if (!["EINVAL", "ENOTSUP", "ENOSYS"].includes(systemCode(error) ?? "")) throw error;
+    if (!["EINVAL", "ENOTSUP", "ENOSYS"].includes(systemCode(error) ?? "")) {
+      throw diskError(error, "made durable", folder);
+    }
   } finally {
     await handle.close();
   }

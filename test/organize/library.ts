@@ -19,17 +19,25 @@ async function describe(absolute: string): Promise<string> {
   const about = `${(stats.mode & 0o7777n).toString(8)} ${stats.mtimeNs}`;
   if (stats.isSymbolicLink()) return `link ${await readlink(absolute)}`;
   if (stats.isDirectory()) return `folder ${about}`;
-  const hash = createHash("sha256")
-    .update(await readFile(absolute))
-    .digest("hex");
-  return `file ${about} ${stats.size} ${hash.slice(0, 16)}`;
+  return `file ${about} ${stats.size} ${hashOf(await readFile(absolute))}`;
 }
 
-/** Only what the files hold. */
+/** What the files hold, and what links lead to. */
 export async function contents(folder: string): Promise<Readonly<Record<string, string>>> {
   const found: Record<string, string> = {};
   for (const [name, about] of Object.entries(await snapshot(folder))) {
-    if (about.startsWith("file ")) found[name] = about.split(" ").at(-1) ?? "";
+    if (about.startsWith("folder ")) continue;
+    found[name] = hashOf(await readFile(path.join(folder, name)));
   }
   return found;
+}
+
+/** Files alone: their folders' times change with every try. */
+export async function filesOf(folder: string): Promise<Snapshot> {
+  const all = Object.entries(await snapshot(folder));
+  return Object.fromEntries(all.filter(([, about]) => !about.startsWith("folder ")));
+}
+
+function hashOf(content: Buffer): string {
+  return createHash("sha256").update(content).digest("hex").slice(0, 16);
 }
