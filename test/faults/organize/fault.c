@@ -2,7 +2,7 @@
  * Counts the calls of a process that change a disk, from the moment that it asks for it, and makes one of them the
  * last (LD_PRELOAD). The process arms it with access("/tomekeeper-faults/arm") and disarms it with ".../disarm".
  *
- *   FAULT_AT=N        the Nth call from then on is the one (1 is the first)
+ *   FAULT_AT=N        the Nth call from then on is the one (1 is the first; 0 is the disarming)
  *   FAULT_KIND        kill: SIGKILL in its place; cut: the power of FAULT_DISK goes, then SIGKILL;
  *                     fail: it fails with FAULT_ERRNO (short: a write writes half of what it should)
  *   FAULT_DISK        mount point whose file system is shut down, what was not synced lost
@@ -60,26 +60,40 @@ static int errno_of(const char *name) {
   return EIO;
 }
 
+/* The process does nothing any more. */
+static void last(void) {
+  const char *kind = getenv("FAULT_KIND");
+  record();
+  if (kind != NULL && strcmp(kind, "cut") == 0) cut();
+  syscall(SYS_kill, getpid(), SIGKILL);
+  for (;;) pause();
+}
+
 /* 0: go on, 1: fail with errno set, 2: do half */
 static int meet(void) {
   if (!armed) return 0;
   const char *at = getenv("FAULT_AT");
   if (__sync_add_and_fetch(&calls, 1) != (at == NULL ? -1 : atol(at))) return 0;
   const char *kind = getenv("FAULT_KIND");
-  record();
   if (kind != NULL && strcmp(kind, "fail") == 0) {
+    record();
     errno = errno_of(getenv("FAULT_ERRNO"));
     return 1;
   }
   if (kind != NULL && strcmp(kind, "short") == 0) return 2;
-  if (kind != NULL && strcmp(kind, "cut") == 0) cut();
-  syscall(SYS_kill, getpid(), SIGKILL);
-  for (;;) pause();
+  last();
+  return 1;
 }
 
 int access(const char *path, int mode) {
   if (strcmp(path, "/tomekeeper-faults/arm") == 0) { calls = 0; armed = 1; return 0; }
-  if (strcmp(path, "/tomekeeper-faults/disarm") == 0) { armed = 0; record(); return 0; }
+  if (strcmp(path, "/tomekeeper-faults/disarm") == 0) {
+    const char *at = getenv("FAULT_AT");
+    if (armed && at != NULL && atol(at) == 0) last();
+    armed = 0;
+    record();
+    return 0;
+  }
   return (int)syscall(SYS_faccessat, AT_FDCWD, path, mode);
 }
 
