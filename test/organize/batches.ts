@@ -50,12 +50,12 @@ interface OrganizeOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Organizes `inbox/…` to `library/…` below a folder, with a journal in `data`. */
+/** Organizes `inbox/…` to `library/…` below a folder, with a journal in `data`; the library may lie elsewhere. */
 export async function openOrganizer(
   folder: string,
-  settings: Partial<ReturnType<BatchDeps["settings"]>> = {},
+  libraryPath = path.join(folder, "library"),
 ): Promise<Organizer> {
-  const roots = { inbox: path.join(folder, "inbox"), books: path.join(folder, "library") };
+  const roots = { inbox: path.join(folder, "inbox"), books: libraryPath };
   const data = path.join(folder, "data");
   for (const made of [...Object.values(roots), data]) await mkdir(made, { recursive: true });
   const issues: StoreIssue[] = [];
@@ -69,7 +69,7 @@ export async function openOrganizer(
   const deps: BatchDeps = {
     journals,
     catalogue: places,
-    settings: () => ({ concurrency: 4, hashLinks: true, ...settings }),
+    settings: () => ({ concurrency: 4, hashLinks: true }),
     now: () => new Date(),
     newId: randomUUID,
     onBooks: () => {},

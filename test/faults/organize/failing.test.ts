@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => bench?.dispose());
 
 const errors = ["EIO", "ENOSPC", "EXDEV", "EPERM", "EROFS", "EMFILE", "EDQUOT", "EACCES"] as const;
-const pointsOfError = 10;
+const pointsOfError = 5;
 
 describe.skipIf(!canPreload)("a call that fails (needs cc)", () => {
   test.each([...errors, "a short write"])(

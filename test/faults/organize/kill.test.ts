@@ -15,7 +15,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => bench?.dispose());
 
-const pointsOfBatch = 30;
+const pointsOfBatch = 14;
 
 describe.skipIf(!canPreload)("a batch that is killed (needs cc)", () => {
   test.each(["move", "copy", "hardlink", "symlink"])(

@@ -15,7 +15,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => bench?.dispose());
 
-const pointsOfDisk = 16;
+const pointsOfDisk = 8;
 const kinds = ["xfs", "ext4"] as const;
 
 describe.each(kinds)("on %s", (kind) => {
