@@ -14,10 +14,11 @@ import { toErrorRecord } from "../errors.ts";
 import { collectGarbage, createIdleCollector } from "../health/collect.ts";
 import { rootState } from "../health/diagnostics.ts";
 import { createQueries } from "../library/queries.ts";
+import { createPlaylists } from "../organize/playlists.ts";
 import { createQueue } from "../queue/queue.ts";
 import type { Store } from "../store/open.ts";
 import { version } from "../version.ts";
-import { createAnnouncer } from "./announce.ts";
+import { type BookNews, createAnnouncer } from "./announce.ts";
 import { coalesce } from "./coalesce.ts";
 import { createHandlers, scanRequest } from "./commands.ts";
 import type { Diagnosis } from "./diagnosis.ts";
@@ -94,10 +95,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     rootStates,
     log,
     onProgress: (progress) => bus.publishState("scan", wireScan(progress)),
-    onBooks: (operationId, news) => {
-      announcer.books(operationId, news);
-      publishLibrary.wish();
-    },
+    onBooks: booksChanged,
   });
   const organizing = createOrganizing({
     config,
@@ -105,11 +103,15 @@ export function buildRunner(parts: RunnerParts): Runner {
     store,
     log,
     onProgress: publishOrganize,
-    onBooks: (operationId, news) => {
-      announcer.books(operationId, news);
-      publishLibrary.wish();
-    },
+    onBooks: booksChanged,
   });
+  const playlists = createPlaylists({
+    folder: () => live.organize.playlist_dir,
+    roots: config.roots,
+    catalogue,
+    warn: (message) => log.warn(message),
+  });
+  releases.defer(() => playlists.stop());
   const queue = createQueue({
     store: store.operations,
     runs: { scan: scanning.run, ...organizing.runs },
@@ -151,6 +153,7 @@ export function buildRunner(parts: RunnerParts): Runner {
       organizing,
       onBookSet: (book) => {
         announcer.bookChanged(book);
+        playlists.changed([book.id]);
         publishLibrary.wish();
       },
     }),
@@ -165,6 +168,12 @@ export function buildRunner(parts: RunnerParts): Runner {
     if (["organize", "undo", "verify"].includes(operation.kind)) organizeEnded(operation);
     if (operation.state === "failed") log.error(`${operation.kind} failed: ${operation.error?.message}`);
     bus.operationEnded(operation);
+  }
+
+  function booksChanged(operationId: string, news: BookNews): void {
+    announcer.books(operationId, news);
+    playlists.changed([...news.added, ...news.changed, ...news.missing].map(({ id }) => id));
+    publishLibrary.wish();
   }
 
   function publishOrganize(progress: OrganizeProgress): void {
@@ -245,6 +254,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     queue.setConcurrency(live.operationConcurrency);
     scanning.applySettings();
     publishSettings();
+    void playlists.sync();
     return changed;
   }
 
@@ -282,6 +292,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     await organizing.expire();
     organizing.publishIdle();
     queue.start();
+    void playlists.sync();
     idle.worked();
     releases.defer(() => queue.stop({ graceMs: stopGraceMs }));
     const looking = setInterval(() => void rootStates.look(), rootLookIntervalMs);

@@ -52,9 +52,7 @@ function below(folder: Folder, segment: string): Folder {
 
 function* drawFolder({ folders, files }: Folder, indent: string): Generator<string> {
   const entries = [
-    ...[...folders]
-      .sort(([a], [b]) => compareNatural(a, b))
-      .map(([name, folder]) => ({ name, folder })),
+    ...[...folders].sort(([a], [b]) => compareNatural(a, b)).map(([name, folder]) => ({ name, folder })),
     ...files.map((name) => ({ name, folder: null })),
   ];
   const isTop = indent === "" && files.length === 0;

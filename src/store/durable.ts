@@ -16,10 +16,10 @@ export async function syncFile(file: string): Promise<void> {
 }
 
 /** Writes a small file so that after a crash there is the old one or the new one, never a part. */
-export async function writeDurably(file: string, content: string): Promise<void> {
+export async function writeDurably(file: string, content: string, mode = 0o600): Promise<void> {
   const temporary = `${file}.${randomUUID()}.tmp`;
   try {
-    const handle = await open(temporary, "wx", 0o600);
+    const handle = await open(temporary, "wx", mode);
     try {
       await handle.writeFile(content);
       await handle.sync();
