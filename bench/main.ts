@@ -11,6 +11,7 @@ import { beetsRow } from "./rows/beets.ts";
 import { burstRow } from "./rows/burst.ts";
 import { checkpointRow } from "./rows/checkpoint.ts";
 import { largeFileRow } from "./rows/large-file.ts";
+import { copyRow, organizeRow } from "./rows/organize.ts";
 import { queryRow } from "./rows/query.ts";
 import { resumeRow } from "./rows/resume.ts";
 import { scanRow } from "./rows/scan.ts";
@@ -28,6 +29,8 @@ const rows: readonly Row[] = [
   startRow,
   queryRow,
   burstRow,
+  copyRow,
+  organizeRow,
 ];
 
 const usage = `npm run bench -- [options]

@@ -31,6 +31,7 @@ export interface RunnerOptions {
   /** The program's first file, absolute. */
   readonly main: string;
   readonly libraryPath: string;
+  readonly inboxPath?: string;
   readonly dataDir: string;
   /** More settings, as environment variables. */
   readonly env?: Readonly<Record<string, string>>;
@@ -40,6 +41,7 @@ export interface RunnerOptions {
 export async function startRunner({
   main,
   libraryPath,
+  inboxPath,
   dataDir,
   env = {},
 }: RunnerOptions): Promise<BenchRunner> {
@@ -49,7 +51,8 @@ export async function startRunner({
     process.execPath,
     [
       ...["--import", path.join(import.meta.dirname, "loop-delay.mjs"), main],
-      ...["run", "--library", libraryPath, "--data", dataDir, "--mqtt-port", "0", "--log-level", "error"],
+      ...["run", "--library", libraryPath, ...(inboxPath === undefined ? [] : ["--inbox", inboxPath])],
+      ...["--data", dataDir, "--mqtt-port", "0", "--log-level", "error"],
     ],
     {
       cwd: path.dirname(dataDir),

@@ -15,6 +15,8 @@ export interface StepContext {
   /** Durable when it resolves. */
   readonly journal: (...records: readonly JournalRecord[]) => Promise<void>;
   readonly syncFolder: (absolute: string) => Promise<void>;
+  /** Runs what reads or writes whole files, so many at a time as are good for a disk. */
+  readonly heavy: <T>(work: () => Promise<T>) => Promise<T>;
   /** Runs one after the other what is given to it. */
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
   /** Ways that two file systems were found not to know; shared by the batch. */
@@ -39,7 +41,7 @@ export async function placeStep(n: number, step: BatchStep, context: StepContext
   const methods = methodsOf(place.strategy);
   const source = absolutePath(context.roots, place.source);
   const destination = absolutePath(context.roots, place.destination);
-  const { facts, sha256 } = await lookAtSource(source, place.known, methods, context);
+  const { facts, sha256 } = await context.heavy(() => lookAtSource(source, place.known, methods, context));
   const temporaryName = `.tomekeeper-${context.newId()}.part`;
   const discarded: readonly PlannedRemoval[] = place.discardsSource
     ? [{ file: place.source, facts, how: "discard" }]
@@ -134,18 +136,21 @@ async function placeBySome(
   context: StepContext,
 ): Promise<{ readonly method: Method; readonly facts: FileFacts; readonly sha256: string | null }> {
   const { signal, onBytes, journal, unsupported } = context;
+  const isLink = (method: Method): boolean => method === "hardlink" || method === "symlink";
   for (const [index, method] of methods.entries()) {
     const isLast = index === methods.length - 1;
     const way = `${method} ${placing.facts.identity.dev} ${path.dirname(placing.destination)}`;
     if (!isLast && unsupported.has(way)) continue;
     try {
-      const facts = await placeFile({
-        ...placing,
-        method,
-        signal,
-        onBytes,
-        onMade: ({ identity, as }) => journal({ type: "made", n, method, as, identity }),
-      });
+      const place = (): Promise<FileFacts> =>
+        placeFile({
+          ...placing,
+          method,
+          signal,
+          onBytes,
+          onMade: ({ identity, as }) => journal({ type: "made", n, method, as, identity }),
+        });
+      const facts = await (isLink(method) ? place() : context.heavy(place));
       return { method, facts, sha256: placing.sha256 };
     } catch (error) {
       if (!(error instanceof UnsupportedMethod)) throw error;

@@ -63,6 +63,9 @@ async function placeOrTakeBack(
   }
 }
 
+/** What waits for the journal and for folders shares their syncs: a link costs little else. */
+const stepsAtOnce = 64;
+
 /** A pool over the files. The first failure stops it; it is thrown when nothing is under way any more. */
 async function placeAll(
   deps: BatchDeps,
@@ -72,11 +75,14 @@ async function placeAll(
   progress: BatchProgress,
 ): Promise<void> {
   const stopping = new AbortController();
+  const settings = deps.settings();
+  const heavy = fastq.promise<null, () => Promise<unknown>>((work) => work(), settings.concurrency);
   const context: StepContext = {
     roots: batch.roots,
-    settings: deps.settings(),
+    settings,
     journal: (...records) => journal.append(...records),
     syncFolder: createFolderSync(),
+    heavy: <T>(work: () => Promise<T>) => heavy.push(work) as Promise<T>,
     inTurn: createTurns(),
     unsupported: new Set(),
     newId: deps.newId,
@@ -84,16 +90,19 @@ async function placeAll(
     onBytes: progress.bytes,
   };
   const failures: unknown[] = [];
-  const pool = fastq.promise<null, readonly [number, BatchStep], void>(async ([n, step]) => {
-    if (context.signal.aborted) return;
-    try {
-      await placeStep(n, step, context);
-      progress.placed(step.bookId);
-    } catch (reason) {
-      failures.push(reason);
-      stopping.abort();
-    }
-  }, context.settings.concurrency);
+  const pool = fastq.promise<null, readonly [number, BatchStep], void>(
+    async ([n, step]) => {
+      if (context.signal.aborted) return;
+      try {
+        await placeStep(n, step, context);
+        progress.placed(step.bookId);
+      } catch (reason) {
+        failures.push(reason);
+        stopping.abort();
+      }
+    },
+    Math.max(stepsAtOnce, settings.concurrency),
+  );
   await Promise.all(batch.steps.map((step, n) => pool.push([n, step])));
   if (failures.length > 0) throw failures[0];
 }
