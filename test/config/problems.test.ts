@@ -223,3 +223,22 @@ describe("the runner's own broker", () => {
     ]);
   });
 });
+
+describe("the organize pattern", () => {
+  test("is checked when the configuration is read, with the nearest token", () => {
+    expect(problemsOf('organize:\n  pattern: "{autor}/{title}"\n')).toEqual([
+      'tomekeeper.yaml:2: organize.pattern has "{autor}", which is no token; did you mean author?',
+    ]);
+    expect(problemsOf('organize:\n  pattern: "{author}/{zebra}"\n')[0]).toContain("the tokens are author,");
+    expect(problemsOf('organize:\n  pattern: "../{title}"\n')[0]).toContain('may not hold "." or ".."');
+    expect(problemsOf('organize:\n  pattern: "{title"\n')[0]).toContain("a brace without its other one");
+  });
+
+  test("goes to a library root that there is", () => {
+    const roots = "roots:\n  - { id: books, path: /b }\n  - { id: inbox, path: /i, kind: inbox }\n";
+    expect(problemsOf(`${roots}organize:\n  destination: bokks\n`)).toEqual([
+      'tomekeeper.yaml:5: organize.destination is "bokks", which is no library root: there are books; did you mean books?',
+    ]);
+    expect(problemsOf(`${roots}organize:\n  destination: inbox\n`)[0]).toContain("which is no library root");
+  });
+});

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { BookDraft, BookFields, BookSummary, Track } from "../../src/domain/book.ts";
 import type { BookQuery, UnitChange, UnitEntry } from "../../src/domain/catalogue.ts";
+import type { Relocation } from "../../src/domain/organize.ts";
 import type { TrackTags } from "../../src/domain/scan.ts";
 import type { Catalogue } from "../../src/store/ports.ts";
 
@@ -630,6 +631,124 @@ export function catalogueContract(name: string, createBackend: () => Promise<Cat
         add("Book 30", { fields: { title: "00 a fox" } });
         for (let asked = 0; asked < 3; asked++) expect(page(0)[1]?.title).toBe("00 fox");
         for (let asked = 0; asked < 3; asked++) expect(page(0)[0]?.title).toBe("00 a fox");
+      });
+    });
+
+    describe("a relocation", () => {
+      const moved = (from: string, to: string, sourceStays: boolean): Relocation => ({
+        bookId: catalogue.query({ limit: 1, offset: 0 }).items[0]?.id ?? "",
+        to: { rootId: "books", path: to, unitPath: to },
+        files: [
+          {
+            from: { rootId: "inbox", path: `${from}/1.mp3` },
+            to: { rootId: "books", path: `${to}/Title.mp3` },
+            sizeBytes: 1000,
+            mtimeMs: 1_700_000_000_000,
+            sha256: "a".repeat(64),
+          },
+          {
+            from: { rootId: "inbox", path: `${from}/cover.jpg` },
+            to: { rootId: "books", path: `${to}/cover.jpg` },
+            sizeBytes: 5,
+            mtimeMs: 5,
+            sha256: null,
+          },
+        ],
+        sourceStays,
+      });
+      const addToInbox = (): string => {
+        const made = draft("Download", { root: "inbox" });
+        const entries: readonly UnitEntry[] = [
+          {
+            file: { name: "1.mp3", sizeBytes: 1000, mtimeMs: 1_700_000_000_000 },
+            result: { ok: false, code: "unreadable_audio", message: "x" },
+          },
+          { file: { name: "cover.jpg", sizeBytes: 5, mtimeMs: 5 }, result: null },
+        ];
+        const change = unit("Download", [{ id: null, draft: made }], "inbox");
+        catalogue.commit("op", [{ ...change, entries } as UnitChange]);
+        return catalogue.query({ limit: 1, offset: 0 }).items[0]?.id ?? "";
+      };
+
+      test("takes a book with its id, its user's word and its files to another root", () => {
+        const id = addToInbox();
+        catalogue.setFields(id, { title: "Mine" });
+        const { changed } = catalogue.relocate("op-2", [moved("Download", "Author/Title", false)]);
+        expect(changed.map((book) => book.id)).toEqual([id]);
+        const book = catalogue.book(id);
+        expect(book).toMatchObject({
+          rootId: "books",
+          path: "Author/Title",
+          title: "Mine",
+          state: "present",
+        });
+        expect(book?.tracks.map(({ path }) => path)).toEqual(["Author/Title/Title.mp3"]);
+        expect(book?.companions.map(({ path }) => path)).toEqual(["Author/Title/cover.jpg"]);
+        expect(book?.cover?.path).toBe("Author/Title/cover.jpg");
+        expect(catalogue.historyOf(id)[0]).toBe("op-2");
+        expect(catalogue.unitEntries("inbox", "Download")).toBeNull();
+        expect(catalogue.unitEntries("books", "Author/Title")?.map(({ file }) => file.name)).toEqual([
+          "Title.mp3",
+          "cover.jpg",
+        ]);
+        const { roots, books } = catalogue.totals();
+        expect([books, roots["books"]?.books, roots["inbox"]?.books ?? 0]).toEqual([1, 1, 0]);
+        expect(catalogue.query({ text: "mine", limit: 5, offset: 0 }).total).toBe(1);
+        expect(
+          catalogue.placedFiles({ rootId: "books", under: "Author", after: null, limit: 5 }),
+        ).toMatchObject([
+          { path: "Author/Title/Title.mp3", bookId: id, operationId: "op-2", sizeBytes: 1000 },
+        ]);
+      });
+
+      test("done twice changes nothing, and a book that is not known is passed over", () => {
+        addToInbox();
+        const relocation = moved("Download", "Author/Title", false);
+        catalogue.relocate("op-2", [relocation]);
+        const generation = catalogue.generation();
+        expect(catalogue.relocate("op-2", [relocation]).changed).toEqual([]);
+        expect(catalogue.relocate("op-2", [{ ...relocation, bookId: "nobody" }]).changed).toEqual([]);
+        expect(catalogue.generation()).toBe(generation);
+        expect(catalogue.totals().books).toBe(1);
+      });
+
+      test("remembers where a copy came from, and forgets it when the book goes back", () => {
+        const id = addToInbox();
+        catalogue.relocate("op-2", [moved("Download", "Author/Title", true)]);
+        expect(catalogue.originsOf("inbox", "Download").map(({ name }) => name)).toEqual([
+          "1.mp3",
+          "cover.jpg",
+        ]);
+        expect(catalogue.unitsAfter("inbox", null, 5)).toMatchObject([{ path: "Download", bookCount: 0 }]);
+        const back = moved("Download", "Author/Title", false);
+        catalogue.relocate("op-3", [
+          {
+            bookId: id,
+            to: { rootId: "inbox", path: "Download", unitPath: "Download" },
+            files: back.files.map((file) => ({ ...file, from: file.to, to: file.from, sha256: null })),
+            sourceStays: false,
+          },
+        ]);
+        expect(catalogue.book(id)).toMatchObject({ rootId: "inbox", path: "Download" });
+        expect(catalogue.originsOf("inbox", "Download")).toEqual([]);
+        expect(catalogue.unitsAfter("books", null, 5)).toEqual([]);
+        expect(catalogue.placedFiles({ rootId: "books", under: "", after: null, limit: 5 })).toEqual([]);
+        expect(catalogue.totals()).toMatchObject({ books: 1, missing: 0 });
+      });
+
+      test("is kept over a restart, as are the files that were found to have rotten", async () => {
+        addToInbox();
+        catalogue.relocate("op-2", [moved("Download", "Author/Title", false)]);
+        const place = { rootId: "books", path: "Author/Title/Title.mp3" };
+        catalogue.markRotten(place, "2026-01-01T00:00:00.000Z");
+        catalogue.saveVerifyPosition("op-4", "here");
+        await restart();
+        expect(catalogue.rottenFiles()).toMatchObject({ count: 1, first: [place] });
+        expect(catalogue.verifyPosition("op-4")).toBe("here");
+        catalogue.markRotten(place, null);
+        catalogue.saveVerifyPosition("op-4", null);
+        expect(catalogue.rottenFiles().count).toBe(0);
+        expect(catalogue.verifyPosition("op-4")).toBeNull();
       });
     });
 
