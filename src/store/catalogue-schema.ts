@@ -93,12 +93,13 @@ const migrations: readonly string[] = [
     books INTEGER NOT NULL,
     PRIMARY KEY (kind, root_id, name)
   ) STRICT, WITHOUT ROWID;
-  -- Which operations added or changed a book, or found it missing.
+  -- Which operations added or changed a book, or found it missing; how many, and how many files they read.
   CREATE TABLE operations (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     added INTEGER NOT NULL DEFAULT 0,
-    changed INTEGER NOT NULL DEFAULT 0
+    changed INTEGER NOT NULL DEFAULT 0,
+    files_read INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   CREATE TABLE book_history (
     book INTEGER NOT NULL,

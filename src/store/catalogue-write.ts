@@ -25,6 +25,8 @@ interface Outcome {
   readonly needsReview: BookSummary[];
   /** Ids of books that were added, changed or found missing. */
   readonly touched: string[];
+  /** Ids of those that were missing and are there again. */
+  readonly returned: Set<string>;
 }
 
 /** Everything that changes books: each public method is one transaction. */
@@ -45,9 +47,13 @@ export class CatalogueWriter {
    * Applies a scan's changes; where a unit is in them twice, the later one. All units are written before anything
    * is called missing, so it does not matter in which order a book leaves one unit and enters another.
    */
-  commit(operationId: string, changes: readonly UnitChange[]): CommitOutcome & { readonly touched: boolean } {
+  commit(
+    operationId: string,
+    changes: readonly UnitChange[],
+    filesRead: number,
+  ): CommitOutcome & { readonly touched: boolean } {
     return this.#transaction(() => {
-      const outcome: Outcome = { added: [], changed: [], needsReview: [], touched: [] };
+      const outcome: Outcome = { added: [], changed: [], needsReview: [], touched: [], returned: new Set() };
       const at = this.#now().toISOString();
       const last = new Map(changes.map((change) => [`${change.rootId}:${change.path}`, change]));
       const written = new Set<string>();
@@ -65,7 +71,7 @@ export class CatalogueWriter {
         }
       }
       this.#books.finish();
-      this.#writeHistory(operationId, outcome);
+      this.#writeHistory(operationId, outcome, filesRead);
       const { added, changed, needsReview } = outcome;
       return { added, changed, needsReview, touched };
     });
@@ -114,12 +120,20 @@ export class CatalogueWriter {
     }
   }
 
-  #writeHistory(operationId: string, { added, changed, touched }: Outcome): void {
-    if (touched.length === 0) return;
+  #writeHistory(
+    operationId: string,
+    { added, changed, touched, returned }: Outcome,
+    filesRead: number,
+  ): void {
+    if (touched.length === 0 && filesRead === 0) return;
     this.#statements.addOperation.run(operationId);
-    this.#statements.countBooks.run(added.length, changed.length, operationId);
     const operation = this.#statements.findOperation.get(operationId)?.["number"] ?? null;
-    for (const id of touched) this.#statements.addHistory.run(operation, id);
+    const touchedBefore = new Set(
+      touched.filter((id) => this.#statements.addHistory.run(operation, id).changes === 0),
+    );
+    // A scan that goes on may come upon a book a second time: that book is counted already.
+    const newlyChanged = changed.filter(({ id }) => !touchedBefore.has(id) || returned.has(id));
+    this.#statements.countBooks.run(added.length, newlyChanged.length, filesRead, operation);
   }
 
   #removeUnit(rootId: string, path: string): void {
@@ -184,6 +198,7 @@ export class CatalogueWriter {
     if (before === undefined) outcome.added.push(summary);
     else outcome.changed.push(summary);
     outcome.touched.push(id);
+    if (before !== undefined && ownState(before) === "missing") outcome.returned.add(id);
     const wasInReview = before !== undefined && ownState(before) === "needs_review";
     if (summary.state === "needs_review" && !wasInReview) outcome.needsReview.push(summary);
     return id;
@@ -210,7 +225,9 @@ const sql = {
   wholeBook: "SELECT * FROM books JOIN book_documents ON book = number WHERE id = ?",
   booksOfUnit: "SELECT * FROM books WHERE root_id = ? AND unit_path = ?",
   addOperation: "INSERT OR IGNORE INTO operations (id) VALUES (?)",
-  countBooks: "UPDATE operations SET added = added + ?, changed = changed + ? WHERE id = ?",
+  countBooks: `
+    UPDATE operations SET added = added + ?, changed = changed + ?, files_read = files_read + ?
+    WHERE number = ?`,
   findOperation: "SELECT number FROM operations WHERE id = ?",
   addHistory: "INSERT OR IGNORE INTO book_history SELECT number, ? FROM books WHERE id = ?",
   putMtimes: "UPDATE book_documents SET mtimes = ? WHERE book = ?",

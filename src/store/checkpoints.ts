@@ -97,16 +97,7 @@ const checkpointSchema: z.ZodType<ScanCheckpoint> = z.object({
   operationId: z.string(),
   rootId: z.string(),
   cursor: z.string(),
-  counts: z.object({
-    dirs: count,
-    files: count,
-    filesRead: count,
-    books: count,
-    added: count,
-    changed: count,
-    missing: count,
-    problemCount: count,
-  }),
+  counts: z.object({ dirs: count, files: count, problemCount: count }),
   elapsedMs: z.number(),
   savedAt: z.string(),
 });

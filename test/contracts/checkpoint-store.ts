@@ -14,7 +14,7 @@ export function checkpoint(fields: Partial<ScanCheckpoint> = {}): ScanCheckpoint
     operationId: "op-1",
     rootId: "books",
     cursor: "Author/Title",
-    counts: { dirs: 1, files: 2, filesRead: 2, books: 1, added: 1, changed: 0, missing: 0, problemCount: 0 },
+    counts: { dirs: 1, files: 2, problemCount: 0 },
     elapsedMs: 1500,
     savedAt: "2026-01-01T00:00:00.000Z",
     ...fields,
