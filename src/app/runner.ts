@@ -136,7 +136,10 @@ export function buildRunner(parts: RunnerParts): Runner {
     publishQueue.wish();
     announcer.operationChanged(operation, previous);
     if (operation.state === previous || !isEnded(operation.state)) return;
-    if (operation.kind === "scan") publishLibrary.wish();
+    if (operation.kind === "scan") {
+      publishLibrary.wish();
+      void store.forgetEndedScans();
+    }
     if (operation.state === "failed") log.error(`${operation.kind} failed: ${operation.error?.message}`);
     bus.operationEnded(operation);
   }
@@ -220,6 +223,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     for (const { id } of config.roots) rootStates.set(id, rootState(diagnostics, id).isOnline);
     releases.defer(() => scanning.close());
     const left = await queue.recover();
+    await store.forgetEndedScans();
     publishInfo();
     publishSettings();
     scanning.publishIdle();

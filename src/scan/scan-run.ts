@@ -201,7 +201,6 @@ export function beginScan(
         await line.settled();
         if (isStopped || error instanceof AppError) await batch.commitAll();
         await saver.settled();
-        if (isCancelled) await checkpoints.remove(operationId);
         if (!isStopped || isCancelled) tellMissing();
       } catch (failure) {
         deps.warn(
@@ -216,7 +215,6 @@ export function beginScan(
       const missing = tellMissing();
       if (startPath === "") catalogue.scanEnded(root.id, deps.now().toISOString());
       await catalogue.flush();
-      await checkpoints.remove(operationId);
       report("idle");
       const { dirs, files, problemCount } = tally.counts();
       const { added, changed, filesRead } = catalogue.committedBy(operationId);

@@ -39,6 +39,7 @@ interface DocumentChange<D> {
  */
 export interface Documents<D> extends StoreFile {
   get(key: string): D | null;
+  keys(): Iterable<string>;
   /**
    * Resolves when all of the change is on the disk; concurrent changes share one fdatasync. After the first
    * failed write every call throws `read_only`.
@@ -119,6 +120,10 @@ class DocumentStore<D> implements Documents<D> {
 
   get(key: string): D | null {
     return this.#newest.get(key)?.document ?? null;
+  }
+
+  keys(): Iterable<string> {
+    return this.#newest.keys();
   }
 
   write(change: DocumentChange<D>): Promise<void> {

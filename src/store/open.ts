@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
+import { isEnded, type Operation } from "../domain/operation.ts";
 import { AppError } from "../errors.ts";
 import { type CatalogueFile, openCatalogue } from "./catalogue.ts";
 import { openCheckpoints } from "./checkpoints.ts";
 import { openCommands } from "./commands.ts";
-import type { StoreFile } from "./documents.ts";
+import { isReported, type StoreFile } from "./documents.ts";
 import { syncFolder } from "./durable.ts";
 import { acquireLock, type DataLock } from "./lock.ts";
 import { readNodeId } from "./node-id.ts";
@@ -24,6 +25,11 @@ export interface Store {
   readonly issues: readonly StoreIssue[];
   /** True from the moment that any store refuses to be written. */
   readonly readOnly: boolean;
+  /**
+   * Forgets where scans could go on that will not: they have completed or were cancelled, or are no longer on
+   * record. A failed one may be retried as long as its record is kept.
+   */
+  forgetEndedScans(): Promise<void>;
   /** Reads everything again, for `doctor`: takes a second or so per 100 MB and blocks meanwhile. */
   check(): Promise<readonly StoreIssue[]>;
   /** Ends what is being written, makes it durable and gives the data folder free. */
@@ -86,9 +92,18 @@ async function openIn(options: OpenStoreOptions, releases: (() => Promise<void>)
     get readOnly() {
       return catalogueFile === null || Object.values(files).some((file) => file.readOnly);
     },
+    forgetEndedScans: async () => {
+      // Where records are damaged, one that is not found may be there all the same.
+      if (operations.readOnly || checkpoints.readOnly) return;
+      await checkpoints.keepOnly((id) => mayGoOn(operations.get(id))).catch(isReported);
+    },
     check: () => check(files, catalogueFile),
     close: () => releaseAll(releases),
   };
+}
+
+function mayGoOn(operation: Operation | null): boolean {
+  return operation !== null && (!isEnded(operation.state) || operation.state === "failed");
 }
 
 async function takeFolder(dataDir: string, now: Date): Promise<DataLock> {
