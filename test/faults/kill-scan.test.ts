@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -9,8 +9,8 @@ import { openStore, type Store } from "../../src/store/open.ts";
 import { type RunningRunner, startRunner } from "../fixtures/runner.ts";
 
 /*
- * kill -9 at ten moments spread at random over one scan. KILL_SCAN_FILES=50000 makes the library a large one,
- * KILL_SCAN_SEED takes the moments of an earlier run again.
+ * kill -9 at ten moments spread at random over one scan, and at up to two more around its end. KILL_SCAN_FILES=50000
+ * makes the library a large one, KILL_SCAN_SEED takes the moments of an earlier run again.
  */
 
 const fileCount = Number(process.env["KILL_SCAN_FILES"] ?? 8000);
@@ -18,7 +18,7 @@ const seed = Number(process.env["KILL_SCAN_SEED"] ?? Date.now() % 2 ** 31);
 const killCount = 10;
 const checkpointInterval = 20;
 const tracksPerBook = 5;
-/** The folders of one checkpoint interval, 512 files read ahead of the commits and a batch of the walk's folders. */
+/** The folders of one checkpoint interval, a batch of the walk's (64), and the 512 files that are read ahead. */
 const mostReadTwice = (checkpointInterval + 64) * tracksPerBook + 512;
 
 interface ScanState {
@@ -28,50 +28,71 @@ interface ScanState {
   readonly files_done: number;
 }
 
+/** Some time after the checkpoint that covers so many files: anywhere between it, the next commits and theirs. */
+interface Moment {
+  readonly files: number;
+  readonly waitMs: number;
+}
+
 let dir: string;
 let libraryPath: string;
 let runner: RunningRunner | null = null;
+/** What happened at each kill, told at the end. */
+const story = [`KILL_SCAN_SEED=${seed} KILL_SCAN_FILES=${fileCount}`];
 
 beforeAll(async () => {
   dir = mkdtempSync(path.join(os.tmpdir(), "tomekeeper-kill-"));
   libraryPath = (await makeBenchLibrary(dir, fileCount)).path;
 }, 300_000);
 afterAll(async () => {
+  console.log(story.join("\n"));
   await runner?.kill();
   rmSync(dir, { recursive: true, force: true });
 });
 
 const at = (name: string) => path.join(dir, name);
 
+function momentsBetween(from: number, to: number, longestWaitMs: number, count: number): readonly Moment[] {
+  const moment = fc.record({
+    files: fc.integer({ min: Math.ceil(from * fileCount), max: Math.floor(to * fileCount) }),
+    waitMs: fc.integer({ min: 0, max: longestWaitMs }),
+  });
+  const moments = fc.sample(fc.noBias(moment), { seed, numRuns: count });
+  return moments.toSorted((a, b) => a.files - b.files);
+}
+
 /** Starts a runner on the data folder; which files it reads goes to `<data>.reads-<run>`. */
 async function start(data: string, run: number): Promise<RunningRunner> {
   runner = await startRunner(["--library", libraryPath, "--data", at(data), "--mqtt-port", "0"], {
     env: {
+      TOMEKEEPER_SCAN__ON_STARTUP: "false",
       TOMEKEEPER_SCAN__CHECKPOINT_INTERVAL: String(checkpointInterval),
       NODE_OPTIONS: `--import=${path.join(import.meta.dirname, "log-reads.mjs")}`,
       LOG_READS_OF: libraryPath,
       LOG_READS_TO: at(`${data}.reads-${run}`),
     },
   });
+  if (run === 0) runner.publish("scan", {});
   return runner;
 }
 
 function readsOf(data: string, run: number): readonly string[] {
-  const file = at(`${data}.reads-${run}`);
-  return existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(Boolean) : [];
+  return readFileSync(at(`${data}.reads-${run}`), "utf8")
+    .split("\n")
+    .filter((file) => file !== "");
 }
 
-/** How many files the newest checkpoint covers, seen from beside the runner that is saving it. */
+/** How many files the newest checkpoint covers, seen from beside the runner that saves it. */
 function filesSaved(data: string): number {
   const text = readFileSync(path.join(at(data), "checkpoints.db"), "latin1");
   return Number([...text.matchAll(/\\"files\\":(\d+),/g)].at(-1)?.[1] ?? 0);
 }
 
-/** Waits for the scan to end well and stops the runner. */
+/** Waits until the one scan there is has ended, and stops the runner. */
 async function endOf(scanning: RunningRunner): Promise<Record<string, unknown>> {
   type Counts = { readonly counts: { readonly completed: number } };
   await scanning.state<Counts>("queue", ({ counts }) => counts.completed > 0, 300_000);
-  const [answer] = await scanning.ask("operations", {});
+  const [answer] = await scanning.ask("operations");
   expect(answer?.data).toMatchObject({ total: 1 });
   expect(await scanning.stop()).toBe(0);
   return answer?.data.items[0];
@@ -86,12 +107,14 @@ async function inStore<T>(folder: string, look: (store: Store) => T): Promise<T>
   }
 }
 
-/** What a killed runner left, seen in a copy: the next start shall find it as it was. */
-async function leftBehind(data: string, operationId: string) {
+/** What a killed runner left, seen in a copy: the next start shall find it as it is. */
+async function leftBy(data: string, operationId: string) {
   cpSync(at(data), at("copy"), { recursive: true });
-  const left = await inStore(at("copy"), ({ catalogue, checkpoints }) => ({
-    checkpoint: checkpoints.load(operationId)?.checkpoint,
-    committed: catalogue.committedBy(operationId),
+  const left = await inStore(at("copy"), ({ operations, catalogue, checkpoints }) => ({
+    state: operations.get(operationId)?.state,
+    cursor: checkpoints.load(operationId)?.checkpoint.cursor ?? null,
+    filesSaved: checkpoints.load(operationId)?.checkpoint.counts.files ?? 0,
+    filesCommitted: catalogue.committedBy(operationId).filesRead,
   }));
   rmSync(at("copy"), { recursive: true });
   return left;
@@ -103,10 +126,9 @@ async function contentOf(data: string): Promise<readonly string[]> {
     expect(issues).toEqual([]);
     const { roots: _, ...totals } = catalogue.totals();
     const lines = [JSON.stringify({ ...totals, lastScan: null })];
-    for (const { path: unitPath, ...unit } of catalogue.unitsAfter("library", null, fileCount)) {
-      const entries = catalogue.unitEntries("library", unitPath);
-      lines.push(JSON.stringify({ unitPath, ...unit, entries }));
-      for (const { id } of catalogue.unitBooks("library", unitPath)) {
+    for (const unit of catalogue.unitsAfter("library", null, fileCount)) {
+      lines.push(JSON.stringify({ unit, entries: catalogue.unitEntries("library", unit.path) }));
+      for (const { id } of catalogue.unitBooks("library", unit.path)) {
         lines.push(JSON.stringify({ ...catalogue.book(id), id: null, addedAt: null, changedAt: null }));
       }
     }
@@ -115,68 +137,72 @@ async function contentOf(data: string): Promise<readonly string[]> {
 }
 
 test(`a scan of ${fileCount} files that is killed ten times ends as an undisturbed one`, async () => {
-  console.log(`KILL_SCAN_SEED=${seed}`);
   const undisturbed = await endOf(await start("undisturbed", 0));
   const expected = await contentOf("undisturbed");
 
-  const moment = fc.record({
-    permille: fc.integer({ min: 5, max: 900 }),
-    waitMs: fc.integer({ min: 0, max: 50 }),
-  });
-  const moments = fc
-    .sample(fc.noBias(moment), { seed, numRuns: killCount })
-    .sort((a, b) => a.permille - b.permille);
+  const sure = momentsBetween(0.005, 0.9, 50, killCount);
+  const late = momentsBetween(0.95, 1, Math.ceil(fileCount / 200), 2);
   const readBefore = new Set<string>();
   let readTwice = 0;
   let operationId: string | null = null;
-  let left: Awaited<ReturnType<typeof leftBehind>> | null = null;
+  let left: Awaited<ReturnType<typeof leftBy>> = {
+    state: undefined,
+    cursor: null,
+    filesSaved: 0,
+    filesCommitted: 0,
+  };
+  let run = 0;
 
-  /** Starts the runner again and sees that the scan goes on where the last checkpoint says. */
-  async function goOn(run: number): Promise<RunningRunner> {
+  /** Starts the runner again and sees that the scan goes on where its last checkpoint says. */
+  async function goOn(): Promise<RunningRunner> {
     const started = await start("killed", run);
+    if (left.state === "completed") return started;
     const first = await started.state<ScanState>("scan", (scan) => scan.operation_id !== null);
     operationId ??= first.operation_id;
     expect(first.operation_id).toBe(operationId);
-    expect(first.resumed_from).toBe(left?.checkpoint?.cursor ?? null);
-    expect(first.files_done).toBeGreaterThanOrEqual(left?.checkpoint?.counts.files ?? 0);
+    expect(first.resumed_from).toBe(left.cursor);
+    expect(first.files_done).toBeGreaterThanOrEqual(left.filesSaved);
     return started;
   }
 
-  function countReads(run: number): number {
+  function readAgain(): number {
     const reads = readsOf("killed", run);
     const again = reads.filter((file) => readBefore.has(file)).length;
     for (const file of reads) readBefore.add(file);
-    expect(again).toBeLessThanOrEqual(mostReadTwice);
     readTwice += again;
+    expect(again).toBeLessThanOrEqual(mostReadTwice);
     return again;
   }
 
-  for (const [run, { permille, waitMs }] of moments.entries()) {
-    const started = await goOn(run);
-    const savedBefore = left?.checkpoint?.counts.files ?? 0;
-    const wanted = Math.max((permille / 1000) * fileCount, savedBefore + 1);
-    while (filesSaved("killed") < wanted) await delay(1);
+  async function killAt({ files, waitMs }: Moment): Promise<void> {
+    const before = left.filesSaved;
+    const started = await goOn();
+    while (filesSaved("killed") < Math.min(Math.max(files, before + 1), fileCount)) await delay(1);
     await delay(waitMs);
     await started.kill();
-    left = await leftBehind("killed", operationId ?? "");
-    expect(left.checkpoint?.counts.files).toBeGreaterThan(savedBefore);
-    const again = countReads(run);
-    console.log(
-      `kill ${run + 1}: ${waitMs} ms after the checkpoint at ${Math.ceil(wanted)} files; left with one at ` +
-        `${left.checkpoint?.counts.files} and ${left.committed.filesRead} committed; ${again} had been read before`,
+    left = await leftBy("killed", operationId ?? "");
+    story.push(
+      `kill ${run + 1}, ${waitMs} ms after a checkpoint beyond ${files} files: ${left.state}, saved up to ` +
+        `${left.filesSaved}, ${left.filesCommitted} committed, ${readAgain()} read again in this run`,
     );
+    run++;
+    if (run > killCount) return;
+    expect(left.state).toBe("running");
+    expect(left.filesSaved).toBeGreaterThan(before);
   }
 
-  const operation = await endOf(await goOn(killCount));
-  const again = countReads(killCount);
-  console.log(`after the last kill ${again} files were read again, ${readTwice} over all`);
+  for (const moment of sure) await killAt(moment);
+  // A late one may find that the scan has ended.
+  for (const moment of late) if (left.state !== "completed") await killAt(moment);
+  const operation = await endOf(await goOn());
+  story.push(`${readAgain()} read again in the last run, ${readTwice} in all`);
   expect(operation["operation_id"]).toBe(operationId);
-  expect(readBefore.size).toBe(fileCount);
   expect(operation["summary"]).toEqual({
-    ...(undisturbed["summary"] as object),
+    ...Object(undisturbed["summary"]),
     seconds: expect.any(Number),
-    resumed_from: left?.checkpoint?.cursor,
+    resumed_from: expect.any(String),
   });
+  expect(readBefore.size).toBe(fileCount);
   const found = await contentOf("killed");
   expect(found).toHaveLength(expected.length);
   expect(found.filter((line, index) => line !== expected[index])).toEqual([]);
