@@ -1,8 +1,9 @@
+import { existsSync } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import path from "node:path";
 import Datastore from "nedb-promises";
 import { AppError } from "../errors.ts";
-import { freeBytes, syncFolder } from "./durable.ts";
+import { freeBytes, syncFolder, writeDurably } from "./durable.ts";
 import { decodeLine, encodeLine } from "./lines.ts";
 
 /** A document as NeDB keeps it. `_id` is unique per version: a change is a new document and the old one's removal. */
@@ -66,6 +67,8 @@ export class DocumentFile {
    */
   static async open(file: string, documentCount: number): Promise<DocumentFile> {
     const framing: Framing = { sealedBytes: 0, writtenBytes: 0 };
+    // Not by NeDB, which makes it empty at first: an empty file shall be known for a damaged one.
+    if (!existsSync(file)) await writeDurably(file, `${encodeLine(JSON.stringify(sealOf(0)), 0)}\n`);
     const database = createDatabase(file, framing);
     await database.load();
     await syncFolder(path.dirname(file));
@@ -132,9 +135,7 @@ export class DocumentFile {
 
   async #seal(): Promise<void> {
     const bytes = this.#durableBytes;
-    await this.#durably(() =>
-      this.#database.update({ _id: sealId }, { _id: sealId, bytes }, { upsert: true }),
-    );
+    await this.#durably(() => this.#database.update({ _id: sealId }, sealOf(bytes), { upsert: true }));
     this.#sealedBytes = this.#durableBytes;
   }
 
@@ -167,6 +168,10 @@ export class DocumentFile {
   #refuseAfterFailure(): void {
     if (this.#failure !== null) throw this.#failure;
   }
+}
+
+function sealOf(bytes: number): RawDocument {
+  return { _id: sealId, bytes };
 }
 
 /** Shared with NeDB's hooks: which seal the lines carry, and how much was handed to the file. */

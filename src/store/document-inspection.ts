@@ -4,7 +4,7 @@ import { systemCode } from "../errors.ts";
 import { bytesNeededToRewrite } from "./document-file.ts";
 import { type DocumentKind, readVersions, type StoredVersion } from "./document-versions.ts";
 import { freeBytes, keepDamagedCopy, syncFile } from "./durable.ts";
-import { readLines } from "./lines.ts";
+import { type FileReading, readLines } from "./lines.ts";
 import type { StoreIssue } from "./ports.ts";
 
 interface InspectionOptions {
@@ -29,7 +29,7 @@ export async function inspect<D>(
   kind: DocumentKind<D>,
   options: InspectionOptions,
 ): Promise<Found<D>> {
-  let content: Buffer;
+  let content: Buffer | null;
   try {
     await settleRewrite(file);
     content = await readDocumentFile(file);
@@ -37,18 +37,21 @@ export async function inspect<D>(
     const message = `${file} cannot be read: ${messageOf(error)}`;
     return { versions: new Map(), supersededIds: [], blocked: damaged(kind.name, message) };
   }
-  const { records, damage } = readLines(content);
+  const { records, damage } = content === null ? nothingYet : readLines(content);
   const { newest: versions, supersededIds, problem } = readVersions(kind, records);
   const blockedBy = (blocked: StoreIssue): Found<D> => ({ versions, supersededIds, blocked });
   if (damage?.kind === "inside") {
-    const message = `${file} is damaged: ${damage.lineCount} line(s) fail their checksum, the first at byte ${damage.offsetBytes}`;
-    return blockedBy(damaged(kind.name, message));
+    const what =
+      records.length === 0
+        ? "no line of it is intact"
+        : `${damage.lineCount} line(s) fail their checksum, the first at byte ${damage.offsetBytes}`;
+    return blockedBy(damaged(kind.name, `${file} is damaged: ${what}`));
   }
   if (problem?.code === "store_newer") return blockedBy(newer(kind.name, `${file} was ${problem.message}`));
   if (problem !== null) return blockedBy(damaged(kind.name, `${file}: ${problem.message}`));
   try {
     if (damage !== null) options.report(await cutTail(kind.name, file, damage.offsetBytes, options.now()));
-    const neededBytes = bytesNeededToRewrite(content.length);
+    const neededBytes = bytesNeededToRewrite(content?.length ?? 0);
     if ((await freeBytes(path.dirname(file))) < neededBytes) {
       throw new Error(`opening it for writing needs ${neededBytes} free bytes on its disk`);
     }
@@ -58,9 +61,11 @@ export async function inspect<D>(
   return { versions, supersededIds, blocked: null };
 }
 
-/** The content of a document file; nothing where there is none yet. */
-export async function readDocumentFile(file: string): Promise<Buffer> {
-  return (await readFile(file).catch(absent)) ?? Buffer.alloc(0);
+const nothingYet: FileReading = { records: [], damage: null };
+
+/** The content of a document file; null where there is none. */
+export async function readDocumentFile(file: string): Promise<Buffer | null> {
+  return await readFile(file).catch(absent);
 }
 
 async function cutTail(store: string, file: string, offsetBytes: number, now: Date): Promise<StoreIssue> {

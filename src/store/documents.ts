@@ -139,7 +139,12 @@ class DocumentStore<D> implements Documents<D> {
 
   async verify(): Promise<void> {
     await this.#writing;
-    const { damage } = readLines(await readDocumentFile(this.#path));
+    const content = await readDocumentFile(this.#path);
+    if (content === null) {
+      if (this.#file === null) return;
+      throw new AppError("store_damaged", `${this.#path} is gone, although it is open`);
+    }
+    const { damage } = readLines(content);
     if (damage === null) return;
     throw new AppError("store_damaged", `${this.#path} is damaged at byte ${damage.offsetBytes}`);
   }
