@@ -20,6 +20,7 @@ export async function openCheckpoints(options: StoreFileOptions): Promise<Checkp
     save: (checkpoint, newProblems) => save(documents, checkpoint, newProblems),
     load: (operationId) => load(documents, operationId),
     keepOnly: (isKept) => keepOnly(documents, isKept),
+    reopen: () => documents.reopen(),
     verify: () => documents.verify(),
     close: () => documents.close(),
   };

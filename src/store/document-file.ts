@@ -3,7 +3,7 @@ import { type FileHandle, open, stat } from "node:fs/promises";
 import path from "node:path";
 import Datastore from "nedb-promises";
 import { AppError } from "../errors.ts";
-import { freeBytes, syncFolder, writeDurably } from "./durable.ts";
+import { freeBytes, isOutOfSpace, syncFolder, writeDurably } from "./durable.ts";
 import { decodeLine, encodeLine } from "./lines.ts";
 
 /** A document as NeDB keeps it. `_id` is unique per version: a change is a new document and the old one's removal. */
@@ -33,8 +33,9 @@ export function bytesNeededToRewrite(sizeBytes: number): number {
 /**
  * A NeDB data file that was found intact, opened for writing; the only place where NeDB is used.
  *
- * NeDB appends and rewrites, this class makes both durable. After the first failure nothing is ever written
- * again: the file is cut back to its last durable length and every later call throws `read_only`.
+ * NeDB appends and rewrites, this class makes both durable. After the first failure it writes nothing again: the
+ * file is cut back to its last durable length and every later call throws `read_only`, retryable where the disk
+ * was full and the file is as it was: then it may be inspected and opened anew.
  */
 export class DocumentFile {
   readonly #file: string;
@@ -102,7 +103,8 @@ export class DocumentFile {
     this.#refuseAfterFailure();
     const neededBytes = bytesNeededToRewrite(this.#durableBytes);
     if ((await freeBytes(path.dirname(this.#file))) < neededBytes) {
-      this.#failure = readOnly(this.#file, `rewriting it needs ${neededBytes} free bytes`, null);
+      const message = `${this.#file} is read-only now, rewriting it needs ${neededBytes} free bytes`;
+      this.#failure = new AppError("read_only", message, { retryable: true });
       throw this.#failure;
     }
     try {
@@ -113,7 +115,7 @@ export class DocumentFile {
       await previous.close();
       await this.#rewritten();
     } catch (error) {
-      this.#failure ??= readOnly(this.#file, "rewriting it failed", error);
+      this.#failure ??= readOnly(this.#file, "rewriting it failed", error, isOutOfSpace(error));
       throw this.#failure;
     }
   }
@@ -148,10 +150,12 @@ export class DocumentFile {
       await this.#handle.datasync();
       await this.#expectGrowth(this.#framing.writtenBytes);
     } catch (error) {
-      this.#failure = readOnly(this.#file, "a write failed", error);
-      await this.#handle.truncate(this.#durableBytes).catch(() => {
-        // The lines behind the last durable one were not acknowledged; the next start cuts or keeps them.
-      });
+      // Where it cannot be cut: what lies behind was not acknowledged, and the next start cuts or keeps it.
+      const isCut = await this.#handle.truncate(this.#durableBytes).then(
+        () => true,
+        () => false,
+      );
+      this.#failure = readOnly(this.#file, "a write failed", error, isCut && isOutOfSpace(error));
       throw this.#failure;
     }
   }
@@ -202,11 +206,7 @@ function createDatabase(filename: string, framing: Framing): Database {
   return database as Database;
 }
 
-function readOnly(file: string, what: string, cause: unknown): AppError {
-  const reason = cause instanceof Error ? `: ${cause.message}` : "";
-  return new AppError(
-    "read_only",
-    `${file} is read-only now, ${what}${reason}. Free space or repair the disk, then restart.`,
-    { cause },
-  );
+function readOnly(file: string, what: string, cause: unknown, retryable: boolean): AppError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new AppError("read_only", `${file} is read-only now, ${what}: ${reason}`, { cause, retryable });
 }

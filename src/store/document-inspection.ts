@@ -3,7 +3,7 @@ import path from "node:path";
 import { systemCode } from "../errors.ts";
 import { bytesNeededToRewrite } from "./document-file.ts";
 import { type DocumentKind, readVersions, type StoredVersion } from "./document-versions.ts";
-import { freeBytes, keepDamagedCopy, syncFile } from "./durable.ts";
+import { freeBytes, isOutOfSpace, keepDamagedCopy, syncFile } from "./durable.ts";
 import { type FileReading, readLines } from "./lines.ts";
 import type { StoreIssue } from "./ports.ts";
 
@@ -52,13 +52,15 @@ export async function inspect<D>(
   try {
     if (damage !== null) options.report(await cutTail(kind.name, file, damage.offsetBytes, options.now()));
     const neededBytes = bytesNeededToRewrite(content?.length ?? 0);
-    if ((await freeBytes(path.dirname(file))) < neededBytes) {
-      throw new Error(`opening it for writing needs ${neededBytes} free bytes on its disk`);
-    }
+    if ((await freeBytes(path.dirname(file))) >= neededBytes)
+      return { versions, supersededIds, blocked: null };
+    const message = `${file} is read-only: to be written it needs ${neededBytes} free bytes on its disk`;
+    return blockedBy(notWritable(kind.name, message, { severity: "warn", isDiskFull: true }));
   } catch (error) {
-    return blockedBy(readOnlyIssue(kind.name, `${file} is read-only: ${messageOf(error)}`, "warn"));
+    const message = `${file} is read-only: ${messageOf(error)}`;
+    const isDiskFull = isOutOfSpace(error);
+    return blockedBy(notWritable(kind.name, message, { severity: "warn", isDiskFull }));
   }
-  return { versions, supersededIds, blocked: null };
 }
 
 const nothingYet: FileReading = { records: [], damage: null };
@@ -92,14 +94,16 @@ function newer(store: string, message: string): StoreIssue {
   return { store, severity: "fatal", code: "store_newer", message, remedy };
 }
 
-export function readOnlyIssue(store: string, message: string, severity: StoreIssue["severity"]): StoreIssue {
-  return {
-    store,
-    severity,
-    code: "read_only",
-    message,
-    remedy: "Free space or repair the disk, then restart.",
-  };
+export function notWritable(
+  store: string,
+  message: string,
+  { severity, isDiskFull }: { readonly severity: StoreIssue["severity"]; readonly isDiskFull: boolean },
+): StoreIssue {
+  if (isDiskFull) {
+    return { store, severity, code: "disk_full", message, remedy: "Free space: it goes on by itself then." };
+  }
+  const remedy = "Free space or repair the disk, then restart.";
+  return { store, severity, code: "read_only", message, remedy };
 }
 
 export function messageOf(error: unknown): string {

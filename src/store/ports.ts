@@ -64,7 +64,8 @@ export interface StoreIssue {
   readonly store: string;
   /** With `fatal` the store is read-only or not there at all; the runner should not start. */
   readonly severity: "warn" | "fatal";
-  readonly code: "store_damaged" | "store_newer" | "read_only";
+  /** `disk_full` passes by itself when there is space; whatever else it is, a person has to end it. */
+  readonly code: "store_damaged" | "store_newer" | "read_only" | "disk_full";
   readonly message: string;
   readonly remedy: string;
 }

@@ -22,6 +22,7 @@ const options = () => ({
   folder: folder.path,
   now: () => new Date("2026-01-02T00:00:00.000Z"),
   report: (issue: StoreIssue) => issues.push(issue),
+  withdraw: () => {},
 });
 
 /** Operations in all states, some of them changed; and the file as a clean stop and as a kill leave it. */

@@ -60,6 +60,7 @@ async function open(kind: DocumentKind<Note> = notes): Promise<Documents<Note>> 
     kind,
     now: () => new Date("2026-03-01T10:00:00.000Z"),
     report: (issue) => issues.push(issue),
+    withdraw: (issue) => issues.splice(issues.indexOf(issue), 1),
     changed: (key, before, after) => {
       expect(content.get(key)).toBe(before?.text);
       if (after === null) content.delete(key);
