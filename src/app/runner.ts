@@ -43,6 +43,8 @@ export interface Runner {
   readonly bus: Bus;
   /** Takes over what an earlier run left, goes online and begins to work. */
   start(): Promise<void>;
+  /** To be called when something about the stored data went wrong or is right again. */
+  storeChanged(): void;
 }
 
 /** Running work gets this long to reach a safe point; the bus takes up to 5 s more of the 10 s there are. */
@@ -50,7 +52,8 @@ const stopGraceMs = 4_000;
 /** A burst of commands changes the queue thousands of times, and a picture of it costs time with its length. */
 const queueSpacingMs = 100;
 const librarySpacingMs = 1_000;
-const rootLookIntervalMs = 30_000;
+/** Whether roots are back, and whether a full disk has space again. */
+const lookIntervalMs = 30_000;
 
 /** Connects scan, queue, catalogue and bus; state goes out whenever one of them changes. */
 export function buildRunner(parts: RunnerParts): Runner {
@@ -149,7 +152,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     else log.warn(`root ${root.id} cannot be read, so its books are offline (${root.path})`);
     publishInfo();
     publishLibrary.wish();
-    void diagnose();
+    diagnoseSoon();
     if (isOnline) void requestScan(root);
   }
 
@@ -185,7 +188,12 @@ export function buildRunner(parts: RunnerParts): Runner {
     return diagnosing;
   }
 
+  function diagnoseSoon(): void {
+    diagnose().catch((error: unknown) => log.warn(`the checks failed: ${toErrorRecord(error).message}`));
+  }
+
   async function diagnoseNow(): Promise<Diagnostics> {
+    await store.reopen();
     const before = severitiesOf(diagnostics);
     diagnostics = await diagnosis.run();
     const { worst, checks } = diagnostics;
@@ -239,7 +247,10 @@ export function buildRunner(parts: RunnerParts): Runner {
     await bus.start();
     queue.start();
     releases.defer(() => queue.stop({ graceMs: stopGraceMs }));
-    const looking = setInterval(() => void rootStates.look(), rootLookIntervalMs);
+    const looking = setInterval(() => {
+      void rootStates.look();
+      void store.reopen();
+    }, lookIntervalMs);
     releases.defer(() => clearInterval(looking));
     if (!live.scanOnStartup) return;
     const goesOn = new Set(left.map((operation) => operation.scopes[0]));
@@ -248,7 +259,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     }
   }
 
-  return { bus, start };
+  return { bus, start, storeChanged: diagnoseSoon };
 }
 
 /** What makes two outcomes differ: a new message about the same state is no news. */

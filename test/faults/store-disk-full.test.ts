@@ -9,16 +9,7 @@ import { unit } from "../contracts/catalogue-store.ts";
 import { checkpoint } from "../contracts/checkpoint-store.ts";
 import { record } from "../contracts/command-store.ts";
 import { operation } from "../contracts/operation-store.ts";
-
-const canMount = process.platform === "linux" && process.getuid?.() === 0 && tryMount();
-
-function tryMount(): boolean {
-  const dir = mkdtempSync(path.join(os.tmpdir(), "tomekeeper-mount-"));
-  const isMounted = spawnSync("mount", ["-t", "tmpfs", "tmpfs", dir]).status === 0;
-  if (isMounted) spawnSync("umount", [dir]);
-  rmSync(dir, { recursive: true });
-  return isMounted;
-}
+import { canMountTmpfs } from "./tmpfs.ts";
 
 let disk: string;
 let stores: Store[];
@@ -105,7 +96,7 @@ function expectAll(store: Store, { has }: Kind, ids: readonly string[]): void {
 /** A store looks for space once in a second. */
 const untilItLooks = () => delay(1100);
 
-describe.skipIf(!canMount)("on a full disk (needs root and mount)", () => {
+describe.skipIf(!canMountTmpfs)("on a full disk (needs root and mount)", () => {
   describe.each(Object.entries(kinds))("%s", (name, kind) => {
     test("lose nothing acknowledged, and are written again when there is space, without a restart", async () => {
       const store = await open();
