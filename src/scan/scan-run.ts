@@ -30,7 +30,7 @@ export interface ScanSettings {
 export interface ScanDeps {
   readonly findRoot: (rootId: string) => Root | undefined;
   readonly catalogue: ScanCatalogue;
-  readonly checkpoints: CheckpointStore;
+  readonly checkpoints: Pick<CheckpointStore, "save" | "load">;
   readonly walk: Walk;
   readonly readTracks: ReadTracks;
   readonly readSidecars: ReadSidecars;

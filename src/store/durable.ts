@@ -78,7 +78,7 @@ export function isOutOfSpace(error: unknown): boolean {
   if (!(error instanceof Error) || !("syscall" in error) || !("errno" in error)) return false;
   // By number: libuv has no name for EDQUOT.
   const isShort = error.errno === -osConstants.errno.ENOSPC || error.errno === -osConstants.errno.EDQUOT;
-  return isShort && ["open", "write", "copyfile"].includes(String(error.syscall));
+  return isShort && !["fsync", "fdatasync", "close"].includes(String(error.syscall));
 }
 
 /** Bytes that this process may still write in the folder's file system. */

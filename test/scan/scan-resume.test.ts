@@ -5,8 +5,9 @@ import type { ScanCatalogue } from "../../src/domain/catalogue.ts";
 import type { ScanDeps } from "../../src/scan/scan-run.ts";
 import type { ReadTracks } from "../../src/scan/scan-unit.ts";
 import { type Walk, walk } from "../../src/scan/walk.ts";
-import type { CheckpointStore } from "../../src/store/ports.ts";
 import { makeScanBench, type ScanBench } from "../fixtures/scan.ts";
+
+type Checkpoints = ScanDeps["checkpoints"];
 
 const benches: ScanBench[] = [];
 
@@ -112,7 +113,6 @@ describe("a scan that was interrupted", () => {
   it("sums up as if it had not been killed, after whichever commits and checkpoints it was", async () => {
     const whole = await benchOf(library);
     const undisturbed = await whole.scan();
-    // Slow enough that files are still being read when the walk has ended.
     for (let first = 0; first < 12; first++) {
       const bench = await benchOf(library);
       const summary = await scanThroughKills(bench, first);
@@ -276,7 +276,7 @@ describe("a scan that was interrupted", () => {
   it("fails when its checkpoints cannot be saved", async () => {
     const bench = await benchOf(library);
     const full = new Error("no space left");
-    const checkpoints: CheckpointStore = {
+    const checkpoints: Checkpoints = {
       ...bound(bench.store.checkpoints),
       save: () => Promise.reject(full),
     };
@@ -313,6 +313,7 @@ async function scanThroughKills(
 /** A process that was killed warns of nothing. */
 const warn = (): void => {};
 
+/** So that files are still being read when the walk has ended. */
 function slowly(readTracks: ReadTracks): ReadTracks {
   return async (...args) => {
     await new Promise((resolve) => setTimeout(resolve, 4));
@@ -361,16 +362,15 @@ function boundCatalogue(catalogue: ScanCatalogue): ScanCatalogue {
   };
 }
 
-function bound(checkpoints: CheckpointStore): CheckpointStore {
+function bound(checkpoints: Checkpoints): Checkpoints {
   return {
     save: (checkpoint, problems) => checkpoints.save(checkpoint, problems),
     load: (id) => checkpoints.load(id),
-    keepOnly: (isKept) => checkpoints.keepOnly(isKept),
   };
 }
 
 /** A store whose process dies after so many saves: later ones never reach it. */
-function losing(checkpoints: CheckpointStore, saves: number): CheckpointStore {
+function losing(checkpoints: Checkpoints, saves: number): Checkpoints {
   let left = saves;
   return {
     ...bound(checkpoints),
