@@ -1,9 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { createDiagnosis, refuseFatal } from "./app/diagnosis.ts";
 import { createLogger } from "./app/logger.ts";
-import { buildRunner } from "./app/runner.ts";
+import { buildRunner, type Runner } from "./app/runner.ts";
 import { openTransport } from "./app/transport.ts";
-import type { Bus } from "./bus/bus.ts";
 import type { ConfigResult } from "./config/load.ts";
 import { toErrorRecord } from "./errors.ts";
 import { removeRunnerFile, writeRunnerFile } from "./runner-file.ts";
@@ -36,14 +35,23 @@ export async function startApp(options: AppOptions): Promise<RunningApp> {
   const base = `tomekeeper/${config.node}`;
   const bootId = randomUUID();
   const releases = new AsyncDisposableStack();
-  // Told as soon as there is a bus; what is logged before goes to standard error alone.
-  const mirror: { bus: Bus | null } = { bus: null };
-  const log = createLogger(config.log_level, (level, message) => mirror.bus?.publishLog(level, message));
+  // Told as soon as there is one; what is logged before goes to standard error alone.
+  const listening: { runner: Runner | null } = { runner: null };
+  const log = createLogger(config.log_level, (level, message) =>
+    listening.runner?.bus.publishLog(level, message),
+  );
   try {
     const store = await openStore({
       dataDir: config.data_dir,
       now: () => new Date(),
-      onIssue: (issue) => log.error(`${issue.store}: ${issue.message}; ${issue.remedy}`),
+      onIssue: (issue) => {
+        log.error(`${issue.store}: ${issue.message}; ${issue.remedy}`);
+        listening.runner?.storeChanged();
+      },
+      onIssueGone: (issue) => {
+        log.info(`${issue.store}: this is over: ${issue.message}`);
+        listening.runner?.storeChanged();
+      },
     });
     releases.defer(() => store.close());
     const diagnosis = createDiagnosis(options, store);
@@ -64,7 +72,7 @@ export async function startApp(options: AppOptions): Promise<RunningApp> {
       log,
       releases,
     });
-    mirror.bus = runner.bus;
+    listening.runner = runner;
     await runner.start();
 
     const runnerFile = {

@@ -47,6 +47,8 @@ export interface Runner {
   readonly bus: Bus;
   /** Takes over what an earlier run left, goes online and begins to work. */
   start(): Promise<void>;
+  /** To be called when something about the stored data went wrong or is right again. */
+  storeChanged(): void;
 }
 
 /** Running work gets this long to reach a safe point; the bus takes up to 5 s more of the 10 s there are. */
@@ -54,7 +56,8 @@ const stopGraceMs = 4_000;
 /** A burst of commands changes the queue thousands of times, and a picture of it costs time with its length. */
 const queueSpacingMs = 100;
 const librarySpacingMs = 1_000;
-const rootLookIntervalMs = 30_000;
+/** Whether roots are back, and whether a full disk has space again. */
+const lookIntervalMs = 30_000;
 const expireIntervalMs = 6 * 60 * 60 * 1000;
 /** Between two parts of somebody's work there are seconds; nothing is collected in them. */
 const idleMs = 10_000;
@@ -164,7 +167,10 @@ export function buildRunner(parts: RunnerParts): Runner {
     idle.worked();
     announcer.operationChanged(operation, previous);
     if (operation.state === previous || !isEnded(operation.state)) return;
-    if (operation.kind === "scan") publishLibrary.wish();
+    if (operation.kind === "scan") {
+      publishLibrary.wish();
+      void store.forgetEndedScans();
+    }
     if (["organize", "undo", "verify"].includes(operation.kind)) organizeEnded(operation);
     if (operation.state === "failed") log.error(`${operation.kind} failed: ${operation.error?.message}`);
     bus.operationEnded(operation);
@@ -192,7 +198,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     else log.warn(`root ${root.id} cannot be read, so its books are offline (${root.path})`);
     publishInfo();
     publishLibrary.wish();
-    void diagnose();
+    diagnoseSoon();
     if (isOnline) void recoverBatches().then(() => requestScan(root));
   }
 
@@ -235,7 +241,12 @@ export function buildRunner(parts: RunnerParts): Runner {
     return diagnosing;
   }
 
+  function diagnoseSoon(): void {
+    diagnose().catch((error: unknown) => log.warn(`the checks failed: ${toErrorRecord(error).message}`));
+  }
+
   async function diagnoseNow(): Promise<Diagnostics> {
+    await store.reopen();
     const before = severitiesOf(diagnostics);
     diagnostics = await diagnosis.run();
     const { worst, checks } = diagnostics;
@@ -274,6 +285,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     for (const { id } of config.roots) rootStates.set(id, rootState(diagnostics, id).isOnline);
     releases.defer(() => scanning.close());
     const left = await queue.recover();
+    await store.forgetEndedScans();
     publishInfo();
     publishSettings();
     scanning.publishIdle();
@@ -295,7 +307,10 @@ export function buildRunner(parts: RunnerParts): Runner {
     void playlists.sync();
     idle.worked();
     releases.defer(() => queue.stop({ graceMs: stopGraceMs }));
-    const looking = setInterval(() => void rootStates.look(), rootLookIntervalMs);
+    const looking = setInterval(() => {
+      void rootStates.look();
+      void store.reopen();
+    }, lookIntervalMs);
     releases.defer(() => clearInterval(looking));
     const expiring = setInterval(() => void organizing.expire(), expireIntervalMs);
     releases.defer(() => clearInterval(expiring));
@@ -306,7 +321,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     }
   }
 
-  return { bus, start };
+  return { bus, start, storeChanged: diagnoseSoon };
 }
 
 /** What makes two outcomes differ: a new message about the same state is no news. */

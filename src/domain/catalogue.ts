@@ -88,16 +88,26 @@ export interface ScanCatalogue {
   booksByFingerprint(rootId: string, fingerprint: string): readonly KnownBook[];
   /** Files of a unit that a book was copied or linked from, as they were then; names as in the unit. */
   originsOf(rootId: string, unitPath: string): readonly FileEntry[];
-  /** All of it in one transaction, or nothing. `operationId` marks the books that became missing by it. */
-  commit(operationId: string, changes: readonly UnitChange[]): CommitOutcome;
+  /**
+   * All of it in one transaction, or nothing. `operationId` marks the books that became missing by it; `filesRead`
+   * is how many files it took to find out.
+   */
+  commit(operationId: string, changes: readonly UnitChange[], filesRead?: number): CommitOutcome;
   /** Makes all commits so far durable against a power cut (the WAL is fsynced off the main thread). */
   flush(): Promise<void>;
-  /** How many books this operation has added and changed, over all its runs. */
-  committedBy(operationId: string): { readonly added: number; readonly changed: number };
+  /** What this operation has committed, over all its runs. */
+  committedBy(operationId: string): CommittedCounts;
   /** Books that this operation found missing and that are still missing. */
   missingBy(operationId: string): readonly BookSummary[];
   /** Records when a complete scan of the root ended (RFC 3339). */
   scanEnded(rootId: string, at: string): void;
+}
+
+export interface CommittedCounts {
+  /** Books; one that the operation added is not changed by it too, however often it comes upon it. */
+  readonly added: number;
+  readonly changed: number;
+  readonly filesRead: number;
 }
 
 export interface KnownBook {

@@ -103,23 +103,24 @@ export type TrackResult =
   | { readonly ok: true; readonly reading: TrackReading }
   | { readonly ok: false; readonly code: ScanProblemCode; readonly message: string };
 
+/** What a scan has met up to some folder. */
 export interface ScanCounts {
   readonly dirs: number;
   readonly files: number;
-  readonly filesRead: number;
-  readonly books: number;
-  readonly added: number;
-  readonly changed: number;
-  readonly missing: number;
   readonly problemCount: number;
 }
 
-/** Where a scan can go on: everything up to and including `cursor` in the walk's order is in the catalogue. */
+/**
+ * Where a scan can go on: everything up to and including `cursor` in the walk's order is in the catalogue. What
+ * the catalogue can tell itself (books, and what the operation did to them) is not counted here: a commit whose
+ * checkpoint was never saved would be missing from it.
+ */
 export interface ScanCheckpoint {
   readonly operationId: string;
   readonly rootId: string;
   /** A folder relative to the root. */
   readonly cursor: string;
+  /** Of all up to `cursor`, and of nothing behind it. */
   readonly counts: ScanCounts;
   /** Milliseconds of work so far, over all the runs of this operation. */
   readonly elapsedMs: number;

@@ -272,7 +272,9 @@ class InProcessQueue implements Queue {
       await this.#finish(entry, failed(unknownKind(entry.operation.kind)));
     } else if (entry.operation.state === "running") {
       this.#update(entry, { state: "interrupted" });
-      await this.#records.save(entry, entry.operation);
+      await this.#records.save(entry, entry.operation).catch(() => {
+        // Its record goes on saying that it runs, which the next start takes for the same.
+      });
     }
   }
 

@@ -17,14 +17,27 @@ export class Records {
 
   /** Durable when it resolves; after the operation's earlier writes, whatever became of them. */
   save(entry: Entry, operation: Operation): Promise<void> {
-    const put = () => this.#store.put(operation);
+    const put = async (): Promise<void> => {
+      await this.#store.put(operation);
+      await this.#saveKept();
+    };
     entry.written = entry.written.then(put, put);
     return entry.written;
   }
 
-  /** Keeps for this run what the store refused. */
+  /** Keeps what the store refused, until it takes records again. */
   keep(operation: Operation): void {
     this.#unsaved.set(operation.id, operation);
+  }
+
+  async #saveKept(): Promise<void> {
+    for (const operation of this.#unsaved.values()) {
+      const isSaved = await this.#store.put(operation).then(
+        () => true,
+        () => false,
+      );
+      if (isSaved) this.#unsaved.delete(operation.id);
+    }
   }
 
   get(id: string): Operation | null {

@@ -71,18 +71,23 @@ export function createScanBatch(options: BatchOptions): ScanBatch {
         tally.books(unit.bookCount);
         return;
       case "gone":
-        if (settledValue(unit.isGone))
-          changes.push({ kind: "vanished", rootId: options.rootId, path: unit.path });
-        else tally.books(unit.bookCount);
+        takeGone(unit, settledValue(unit.isGone));
         return;
       case "read":
         await takeRead(unit, settledValue(unit.reading));
     }
   }
 
+  function takeGone(
+    { path, bookCount, isCounted }: Extract<UnitStep, { kind: "gone" }>,
+    isGone: boolean,
+  ): void {
+    if (isGone) changes.push({ kind: "vanished", rootId: options.rootId, path });
+    if (isGone === isCounted) tally.books(isGone ? -bookCount : bookCount);
+  }
+
   async function takeRead(step: Extract<UnitStep, { kind: "read" }>, read: ReadUnit): Promise<void> {
     addProblems(read.problems);
-    tally.read(read.filesRead);
     filesRead += read.filesRead;
     if (read.drafts === null) {
       tally.books(step.bookCount);
@@ -111,35 +116,22 @@ export function createScanBatch(options: BatchOptions): ScanBatch {
 
   async function commit(): Promise<void> {
     folders = 0;
-    filesRead = 0;
     lastCommitMs = now().getTime();
-    if (changes.length === 0) return;
+    if (changes.length === 0 && filesRead === 0) return;
     await options.guard.check();
-    const outcome = options.catalogue.commit(options.operationId, changes);
+    const outcome = options.catalogue.commit(options.operationId, changes, filesRead);
     changes = [];
+    filesRead = 0;
     hasChangedSinceSave = true;
     options.identities.committed();
-    tally.committed(outcome.added.length, outcome.changed.length);
     options.onBooks({ ...outcome, missing: [] });
   }
 
   function saveCheckpoint(): void {
     if (marked === null) return;
-    const { operationId, rootId } = options;
-    const { cursor, counts } = marked;
-    // What lies beyond the cursor and was committed is not read again, so it is counted now.
-    const { filesRead: filesReadSoFar, added, changed } = tally.counts();
-    options.saver.save(
-      {
-        operationId,
-        rootId,
-        cursor,
-        counts: { ...counts, filesRead: filesReadSoFar, added, changed },
-        elapsedMs: options.elapsedMs(),
-        savedAt: now().toISOString(),
-      },
-      savable,
-    );
+    const { operationId, rootId, elapsedMs } = options;
+    const savedAt = now().toISOString();
+    options.saver.save({ operationId, rootId, ...marked, elapsedMs: elapsedMs(), savedAt }, savable);
     marked = null;
     savable = [];
     hasChangedSinceSave = false;

@@ -7,18 +7,16 @@ export const problemsShown = 100;
 export interface ScanTally {
   found(folder: { readonly path: string; readonly audioFiles: number }): void;
   done(folder: { readonly audioFiles: number }): void;
-  read(files: number): void;
-  /** Books that are there; fewer where a stored one turned out to be gone. */
+  /** Books that are there; fewer where one that was counted turned out to be gone. */
   books(change: number): void;
-  committed(added: number, changed: number): void;
   problems(problems: readonly ScanProblem[]): void;
-  missing(count: number): void;
   /** A second walk counts from here on what the scan has yet to reach. */
   countingBegins(): void;
   counted(audioFiles: number): void;
   /** All that there is has been found, by the scan itself or by the count. */
   totalKnown(): void;
   counts(): ScanCounts;
+  bookCount(): number;
   /** The first of them. */
   shownProblems(): readonly ScanProblem[];
   progress(state: ScanState): ScanProgress;
@@ -31,24 +29,17 @@ export interface TallyStart {
   readonly resumedFrom: string | null;
   /** Of the runs before this one. */
   readonly counts: ScanCounts;
+  readonly bookCount: number;
   readonly problems: readonly ScanProblem[];
   /** Milliseconds since this run began. */
   readonly elapsedMs: () => number;
 }
 
-export const noCounts: ScanCounts = {
-  dirs: 0,
-  files: 0,
-  filesRead: 0,
-  books: 0,
-  added: 0,
-  changed: 0,
-  missing: 0,
-  problemCount: 0,
-};
+export const noCounts: ScanCounts = { dirs: 0, files: 0, problemCount: 0 };
 
 export function createScanTally(start: TallyStart): ScanTally {
   const counts = { ...start.counts };
+  let { bookCount } = start;
   const shown = start.problems.slice(0, problemsShown);
   let dirsFound = counts.dirs;
   let filesFound = counts.files;
@@ -86,22 +77,12 @@ export function createScanTally(start: TallyStart): ScanTally {
       counts.dirs++;
       counts.files += folder.audioFiles;
     },
-    read(files) {
-      counts.filesRead += files;
-    },
     books(change) {
-      counts.books += change;
-    },
-    committed(added, changed) {
-      counts.added += added;
-      counts.changed += changed;
+      bookCount += change;
     },
     problems(problems) {
       counts.problemCount += problems.length;
       shown.push(...problems.slice(0, problemsShown - shown.length));
-    },
-    missing(count) {
-      counts.missing = count;
     },
     countingBegins() {
       dirsCounted = dirsFound;
@@ -115,6 +96,7 @@ export function createScanTally(start: TallyStart): ScanTally {
       isTotalKnown = true;
     },
     counts: () => ({ ...counts }),
+    bookCount: () => bookCount,
     shownProblems: () => shown,
     progress: (state) => ({
       state,
@@ -125,7 +107,7 @@ export function createScanTally(start: TallyStart): ScanTally {
       dirsDone: counts.dirs,
       filesFound: Math.max(filesFound, filesCounted),
       filesDone: counts.files,
-      booksFound: counts.books,
+      booksFound: bookCount,
       percent: percent(),
       etaSeconds: etaSeconds(),
       resumedFrom: start.resumedFrom,

@@ -1,7 +1,7 @@
 import type { Root } from "../domain/book.ts";
 import type { ScanCatalogue } from "../domain/catalogue.ts";
 import type { OperationContext } from "../domain/operation.ts";
-import type { ScanCounts, ScanProblem, ScanProgress, ScanState } from "../domain/scan.ts";
+import type { ScanProgress, ScanState } from "../domain/scan.ts";
 import { AppError } from "../errors.ts";
 import type { CheckpointStore } from "../store/ports.ts";
 import { createCheckpointSaver } from "./checkpoint.ts";
@@ -30,7 +30,7 @@ export interface ScanSettings {
 export interface ScanDeps {
   readonly findRoot: (rootId: string) => Root | undefined;
   readonly catalogue: ScanCatalogue;
-  readonly checkpoints: CheckpointStore;
+  readonly checkpoints: Pick<CheckpointStore, "save" | "load">;
   readonly walk: Walk;
   readonly readTracks: ReadTracks;
   readonly readSidecars: ReadSidecars;
@@ -86,6 +86,7 @@ export function beginScan(
     startPath,
     resumedFrom,
     counts: resumed?.checkpoint.counts ?? noCounts,
+    bookCount: resumedFrom === null ? 0 : booksBefore(resumedFrom),
     problems: resumed?.problems ?? [],
     elapsedMs: elapsedNowMs,
   });
@@ -146,9 +147,14 @@ export function beginScan(
     for (const unit of storedUnitsUpTo(catalogue, root.id, startPath, last)) {
       const step = goneStep(root.path, unit, false);
       line.push({ folder: null, audioFiles: 0, units: [step], cursor: null, openFiles: 1 });
-      tally.books(-unit.bookCount);
       await line.drain();
     }
+  }
+
+  function booksBefore(last: string): number {
+    let count = 0;
+    for (const unit of storedUnitsUpTo(catalogue, root.id, startPath, last)) count += unit.bookCount;
+    return count;
   }
 
   async function run(): Promise<void> {
@@ -177,10 +183,10 @@ export function beginScan(
     await counting;
   }
 
-  function tellMissing(): void {
+  function tellMissing(): number {
     const missing = catalogue.missingBy(operationId);
-    tally.missing(missing.length);
     if (missing.length > 0) deps.onBooks({ added: [], changed: [], needsReview: [], missing });
+    return missing.length;
   }
 
   return {
@@ -195,7 +201,6 @@ export function beginScan(
         await line.settled();
         if (isStopped || error instanceof AppError) await batch.commitAll();
         await saver.settled();
-        if (isCancelled) await checkpoints.remove(operationId);
         if (!isStopped || isCancelled) tellMissing();
       } catch (failure) {
         deps.warn(
@@ -207,36 +212,26 @@ export function beginScan(
     },
     async finish() {
       await endAll("finished");
-      tellMissing();
+      const missing = tellMissing();
       if (startPath === "") catalogue.scanEnded(root.id, deps.now().toISOString());
       await catalogue.flush();
-      await checkpoints.remove(operationId);
       report("idle");
-      // A crash between a commit and its checkpoint leaves books that the tally does not know of.
-      const counts = { ...tally.counts(), ...catalogue.committedBy(operationId) };
-      return summaryOf(counts, tally.shownProblems(), elapsedMs(), resumedFrom);
+      const { dirs, files, problemCount } = tally.counts();
+      const { added, changed, filesRead } = catalogue.committedBy(operationId);
+      // As the contract has it.
+      return {
+        dirs,
+        files,
+        files_read: filesRead,
+        books: tally.bookCount(),
+        added,
+        changed,
+        missing,
+        problem_count: problemCount,
+        problems: tally.shownProblems(),
+        seconds: Math.round(elapsedMs()) / 1000,
+        resumed_from: resumedFrom,
+      };
     },
-  };
-}
-
-/** The summary of a scan as the contract has it. */
-function summaryOf(
-  counts: ScanCounts,
-  problems: readonly ScanProblem[],
-  elapsedMs: number,
-  resumedFrom: string | null,
-): Readonly<Record<string, unknown>> {
-  return {
-    dirs: counts.dirs,
-    files: counts.files,
-    files_read: counts.filesRead,
-    books: counts.books,
-    added: counts.added,
-    changed: counts.changed,
-    missing: counts.missing,
-    problem_count: counts.problemCount,
-    problems,
-    seconds: Math.round(elapsedMs) / 1000,
-    resumed_from: resumedFrom,
   };
 }

@@ -17,6 +17,8 @@ export type UnitStep =
       readonly kind: "gone";
       readonly path: string;
       readonly bookCount: number;
+      /** Whether its books were counted when the scan went on. */
+      readonly isCounted: boolean;
       readonly isGone: Pending<boolean>;
     }
   | {
@@ -140,7 +142,8 @@ export function goneStep(rootPath: string, unit: StoredUnit, wasWalked: boolean)
       return isNotThere(error);
     },
   );
-  return { kind: "gone", path: unit.path, bookCount: unit.bookCount, isGone: pending(isGone) };
+  const { path, bookCount } = unit;
+  return { kind: "gone", path, bookCount, isCounted: !wasWalked, isGone: pending(isGone) };
 }
 
 /** True where nothing of the step is under way any more. */

@@ -50,7 +50,7 @@ export function createStoredUnits(
   };
 }
 
-/** The units of a scope up to a path and including it, for the last check of a scan that was resumed. */
+/** The units of a scope up to a path and including it: those that a scan which goes on there does not meet. */
 export function* storedUnitsUpTo(
   catalogue: ScanCatalogue,
   rootId: string,

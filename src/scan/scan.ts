@@ -16,8 +16,8 @@ import { isNotThere, rootUnavailable } from "./walk-problems.ts";
  * that a scan can go on behind its last checkpoint.
  *
  * Throws `root_unavailable` and `disk_lost` (nothing is concluded from what could not be seen), `not_found`
- * for a folder that is not there, and the signal's reason. After `cancel` no checkpoint stays; after
- * `shutdown` and a failure of the disk the next run with the same id goes on.
+ * for a folder that is not there, and the signal's reason. A later run with the same id goes on behind the last
+ * checkpoint, whatever ended this one.
  */
 export function createScanRun(deps: ScanDeps): OperationRun {
   return async (operation, context) => {

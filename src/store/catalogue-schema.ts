@@ -93,7 +93,7 @@ const migrations: readonly string[] = [
     books INTEGER NOT NULL,
     PRIMARY KEY (kind, root_id, name)
   ) STRICT, WITHOUT ROWID;
-  -- Which operations added or changed a book, or found it missing.
+  -- Which operations added or changed a book, or found it missing, and how many.
   CREATE TABLE operations (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -108,6 +108,8 @@ const migrations: readonly string[] = [
   CREATE TABLE scans (root_id TEXT PRIMARY KEY, ended_at TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
   `
+  -- How many files an operation read to find out.
+  ALTER TABLE operations ADD COLUMN files_read INTEGER NOT NULL DEFAULT 0;
   -- Files that a book was copied or linked from: where it came from, and no second book while they are as they were.
   CREATE TABLE origins (
     root_id TEXT NOT NULL,

@@ -28,6 +28,8 @@ interface Outcome {
   readonly needsReview: BookSummary[];
   /** Ids of books that were added, changed or found missing. */
   readonly touched: string[];
+  /** Ids of those that were missing and are there again. */
+  readonly returned: Set<string>;
 }
 
 /** Everything that changes books: each public method is one transaction. */
@@ -48,9 +50,13 @@ export class CatalogueWriter {
    * Applies a scan's changes; where a unit is in them twice, the later one. All units are written before anything
    * is called missing, so it does not matter in which order a book leaves one unit and enters another.
    */
-  commit(operationId: string, changes: readonly UnitChange[]): CommitOutcome & { readonly touched: boolean } {
+  commit(
+    operationId: string,
+    changes: readonly UnitChange[],
+    filesRead: number,
+  ): CommitOutcome & { readonly touched: boolean } {
     return this.#transaction(() => {
-      const outcome: Outcome = { added: [], changed: [], needsReview: [], touched: [] };
+      const outcome: Outcome = { added: [], changed: [], needsReview: [], touched: [], returned: new Set() };
       const at = this.#now().toISOString();
       const last = new Map(changes.map((change) => [`${change.rootId}:${change.path}`, change]));
       const written = new Set<string>();
@@ -68,7 +74,7 @@ export class CatalogueWriter {
         }
       }
       this.#books.finish();
-      this.#writeHistory(operationId, outcome);
+      this.#writeHistory(operationId, outcome, filesRead);
       const { added, changed, needsReview } = outcome;
       return { added, changed, needsReview, touched };
     });
@@ -80,7 +86,7 @@ export class CatalogueWriter {
     relocations: readonly Relocation[],
   ): CommitOutcome & { readonly touched: boolean } {
     return this.#transaction(() => {
-      const outcome: Outcome = { added: [], changed: [], needsReview: [], touched: [] };
+      const outcome: Outcome = { added: [], changed: [], needsReview: [], touched: [], returned: new Set() };
       const units = new UnitRelocation(this.#database);
       for (const relocation of relocations) {
         const row = this.#statements.wholeBook.get(relocation.bookId);
@@ -91,7 +97,7 @@ export class CatalogueWriter {
       }
       units.write();
       this.#books.finish();
-      this.#writeHistory(operationId, outcome);
+      this.#writeHistory(operationId, outcome, 0);
       const { added, changed, needsReview, touched } = outcome;
       return { added, changed, needsReview, touched: touched.length > 0 };
     });
@@ -165,12 +171,20 @@ export class CatalogueWriter {
     }
   }
 
-  #writeHistory(operationId: string, { added, changed, touched }: Outcome): void {
-    if (touched.length === 0) return;
+  #writeHistory(
+    operationId: string,
+    { added, changed, touched, returned }: Outcome,
+    filesRead: number,
+  ): void {
+    if (touched.length === 0 && filesRead === 0) return;
     this.#statements.addOperation.run(operationId);
-    this.#statements.countBooks.run(added.length, changed.length, operationId);
     const operation = this.#statements.findOperation.get(operationId)?.["number"] ?? null;
-    for (const id of touched) this.#statements.addHistory.run(operation, id);
+    const touchedBefore = new Set(
+      touched.filter((id) => this.#statements.addHistory.run(operation, id).changes === 0),
+    );
+    // A scan that goes on may come upon a book a second time: that book is counted already.
+    const newlyChanged = changed.filter(({ id }) => !touchedBefore.has(id) || returned.has(id));
+    this.#statements.countBooks.run(added.length, newlyChanged.length, filesRead, operation);
   }
 
   #removeUnit(rootId: string, path: string): void {
@@ -236,6 +250,7 @@ export class CatalogueWriter {
     if (before === undefined) outcome.added.push(summary);
     else outcome.changed.push(summary);
     outcome.touched.push(id);
+    if (before !== undefined && ownState(before) === "missing") outcome.returned.add(id);
     const wasInReview = before !== undefined && ownState(before) === "needs_review";
     if (summary.state === "needs_review" && !wasInReview) outcome.needsReview.push(summary);
     return id;
@@ -274,7 +289,9 @@ const sql = {
   wholeBook: "SELECT * FROM books JOIN book_documents ON book = number WHERE id = ?",
   booksOfUnit: "SELECT * FROM books WHERE root_id = ? AND unit_path = ?",
   addOperation: "INSERT OR IGNORE INTO operations (id) VALUES (?)",
-  countBooks: "UPDATE operations SET added = added + ?, changed = changed + ? WHERE id = ?",
+  countBooks: `
+    UPDATE operations SET added = added + ?, changed = changed + ?, files_read = files_read + ?
+    WHERE number = ?`,
   findOperation: "SELECT number FROM operations WHERE id = ?",
   addHistory: "INSERT OR IGNORE INTO book_history SELECT number, ? FROM books WHERE id = ?",
   putMtimes: "UPDATE book_documents SET mtimes = ? WHERE book = ?",

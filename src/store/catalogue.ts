@@ -5,6 +5,7 @@ import type {
   BookPage,
   BookQuery,
   CommitOutcome,
+  CommittedCounts,
   LibraryTotals,
   RottenFiles,
   UnitChange,
@@ -70,7 +71,7 @@ class SqliteCatalogue implements CatalogueFile {
       JOIN operations ON operations.number = operation
       WHERE book = (SELECT number FROM books WHERE id = ?)
       ORDER BY operation DESC LIMIT 50`);
-    this.#committedBy = database.prepare("SELECT added, changed FROM operations WHERE id = ?");
+    this.#committedBy = database.prepare("SELECT added, changed, files_read FROM operations WHERE id = ?");
     this.#missingBy = database.prepare(
       "SELECT number FROM books WHERE missing_by = ? ORDER BY title_key, number",
     );
@@ -164,16 +165,22 @@ class SqliteCatalogue implements CatalogueFile {
     return this.#guarded(() => this.#historyOf.all(bookId).map((row) => text(row, "id")));
   }
 
-  commit(operationId: string, changes: readonly UnitChange[]): CommitOutcome {
+  commit(operationId: string, changes: readonly UnitChange[], filesRead = 0): CommitOutcome {
     this.#refuseAfterFailure();
-    const { touched, ...outcome } = this.#guarded(() => this.#writer.commit(operationId, changes));
+    const { touched, ...outcome } = this.#guarded(() => this.#writer.commit(operationId, changes, filesRead));
     if (touched) this.#booksChanged();
     return outcome;
   }
 
-  committedBy(operationId: string): { readonly added: number; readonly changed: number } {
+  committedBy(operationId: string): CommittedCounts {
     const row = this.#guarded(() => this.#committedBy.get(operationId));
-    return { added: Number(row?.["added"] ?? 0), changed: Number(row?.["changed"] ?? 0) };
+    if (row === undefined) return { added: 0, changed: 0, filesRead: 0 };
+    const [added, changed, filesRead] = [
+      integer(row, "added"),
+      integer(row, "changed"),
+      integer(row, "files_read"),
+    ];
+    return { added, changed, filesRead };
   }
 
   missingBy(operationId: string): readonly BookSummary[] {

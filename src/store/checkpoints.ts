@@ -19,7 +19,8 @@ export async function openCheckpoints(options: StoreFileOptions): Promise<Checkp
     },
     save: (checkpoint, newProblems) => save(documents, checkpoint, newProblems),
     load: (operationId) => load(documents, operationId),
-    remove: (operationId) => remove(documents, operationId),
+    keepOnly: (isKept) => keepOnly(documents, isKept),
+    reopen: () => documents.reopen(),
     verify: () => documents.verify(),
     close: () => documents.close(),
   };
@@ -74,13 +75,12 @@ function load(
   return { checkpoint: checkpointSchema.parse(JSON.parse(position.checkpoint)), problems };
 }
 
-async function remove(documents: Documents<CheckpointDocument>, operationId: string): Promise<void> {
-  const removes = [operationId];
-  for (let index = 0; index < keptProblems; index++) {
-    const key = problemKey(operationId, index);
-    if (documents.get(key) !== null) removes.push(key);
-  }
-  await documents.write({ removes });
+async function keepOnly(
+  documents: Documents<CheckpointDocument>,
+  isKept: (operationId: string) => boolean,
+): Promise<void> {
+  const removes = [...documents.keys()].filter((key) => !isKept(operationIdOf(key)));
+  if (removes.length > 0) await documents.write({ removes });
 }
 
 function problemCountOf(documents: Documents<CheckpointDocument>, operationId: string): number {
@@ -92,21 +92,16 @@ function problemKey(operationId: string, index: number): string {
   return `${operationId}/${index}`;
 }
 
+function operationIdOf(key: string): string {
+  return key.split("/", 1)[0] ?? key;
+}
+
 const count = z.number().int().min(0);
 const checkpointSchema: z.ZodType<ScanCheckpoint> = z.object({
   operationId: z.string(),
   rootId: z.string(),
   cursor: z.string(),
-  counts: z.object({
-    dirs: count,
-    files: count,
-    filesRead: count,
-    books: count,
-    added: count,
-    changed: count,
-    missing: count,
-    problemCount: count,
-  }),
+  counts: z.object({ dirs: count, files: count, problemCount: count }),
   elapsedMs: z.number(),
   savedAt: z.string(),
 });

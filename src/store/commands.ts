@@ -37,6 +37,7 @@ export async function openCommands(options: StoreFileOptions): Promise<CommandSt
     },
     get: (command, transaction) => get(documents, keyOf(command, transaction), options.now()),
     open: () => openRecords(documents, held),
+    reopen: () => documents.reopen(),
     verify: () => documents.verify(),
     close: () => documents.close(),
   };

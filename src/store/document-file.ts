@@ -1,9 +1,10 @@
+import { existsSync } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import path from "node:path";
 import Datastore from "nedb-promises";
 import { AppError } from "../errors.ts";
 import { syncFolder } from "../files/sync.ts";
-import { freeBytes } from "./durable.ts";
+import { freeBytes, isOutOfSpace, writeDurably } from "./durable.ts";
 import { decodeLine, encodeLine } from "./lines.ts";
 
 /** A document as NeDB keeps it. `_id` is unique per version: a change is a new document and the old one's removal. */
@@ -33,8 +34,9 @@ export function bytesNeededToRewrite(sizeBytes: number): number {
 /**
  * A NeDB data file that was found intact, opened for writing; the only place where NeDB is used.
  *
- * NeDB appends and rewrites, this class makes both durable. After the first failure nothing is ever written
- * again: the file is cut back to its last durable length and every later call throws `read_only`.
+ * NeDB appends and rewrites, this class makes both durable. After the first failure it writes nothing again: the
+ * file is cut back to its last durable length and every later call throws `read_only`, retryable where the disk
+ * was full and the file is as it was: then it may be inspected and opened anew.
  */
 export class DocumentFile {
   readonly #file: string;
@@ -67,6 +69,8 @@ export class DocumentFile {
    */
   static async open(file: string, documentCount: number): Promise<DocumentFile> {
     const framing: Framing = { sealedBytes: 0, writtenBytes: 0 };
+    // Not by NeDB, which makes it empty at first: an empty file shall be known for a damaged one.
+    if (!existsSync(file)) await writeDurably(file, `${encodeLine(JSON.stringify(sealOf(0)), 0)}\n`);
     const database = createDatabase(file, framing);
     await database.load();
     await syncFolder(path.dirname(file));
@@ -100,7 +104,8 @@ export class DocumentFile {
     this.#refuseAfterFailure();
     const neededBytes = bytesNeededToRewrite(this.#durableBytes);
     if ((await freeBytes(path.dirname(this.#file))) < neededBytes) {
-      this.#failure = readOnly(this.#file, `rewriting it needs ${neededBytes} free bytes`, null);
+      const message = `${this.#file} is read-only now, rewriting it needs ${neededBytes} free bytes`;
+      this.#failure = new AppError("read_only", message, { retryable: true });
       throw this.#failure;
     }
     try {
@@ -111,7 +116,7 @@ export class DocumentFile {
       await previous.close();
       await this.#rewritten();
     } catch (error) {
-      this.#failure ??= readOnly(this.#file, "rewriting it failed", error);
+      this.#failure ??= readOnly(this.#file, "rewriting it failed", error, isOutOfSpace(error));
       throw this.#failure;
     }
   }
@@ -133,9 +138,7 @@ export class DocumentFile {
 
   async #seal(): Promise<void> {
     const bytes = this.#durableBytes;
-    await this.#durably(() =>
-      this.#database.update({ _id: sealId }, { _id: sealId, bytes }, { upsert: true }),
-    );
+    await this.#durably(() => this.#database.update({ _id: sealId }, sealOf(bytes), { upsert: true }));
     this.#sealedBytes = this.#durableBytes;
   }
 
@@ -148,10 +151,12 @@ export class DocumentFile {
       await this.#handle.datasync();
       await this.#expectGrowth(this.#framing.writtenBytes);
     } catch (error) {
-      this.#failure = readOnly(this.#file, "a write failed", error);
-      await this.#handle.truncate(this.#durableBytes).catch(() => {
-        // The lines behind the last durable one were not acknowledged; the next start cuts or keeps them.
-      });
+      // Where it cannot be cut: what lies behind was not acknowledged, and the next start cuts or keeps it.
+      const isCut = await this.#handle.truncate(this.#durableBytes).then(
+        () => true,
+        () => false,
+      );
+      this.#failure = readOnly(this.#file, "a write failed", error, isCut && isOutOfSpace(error));
       throw this.#failure;
     }
   }
@@ -168,6 +173,10 @@ export class DocumentFile {
   #refuseAfterFailure(): void {
     if (this.#failure !== null) throw this.#failure;
   }
+}
+
+function sealOf(bytes: number): RawDocument {
+  return { _id: sealId, bytes };
 }
 
 /** Shared with NeDB's hooks: which seal the lines carry, and how much was handed to the file. */
@@ -198,11 +207,7 @@ function createDatabase(filename: string, framing: Framing): Database {
   return database as Database;
 }
 
-function readOnly(file: string, what: string, cause: unknown): AppError {
-  const reason = cause instanceof Error ? `: ${cause.message}` : "";
-  return new AppError(
-    "read_only",
-    `${file} is read-only now, ${what}${reason}. Free space or repair the disk, then restart.`,
-    { cause },
-  );
+function readOnly(file: string, what: string, cause: unknown, retryable: boolean): AppError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new AppError("read_only", `${file} is read-only now, ${what}: ${reason}`, { cause, retryable });
 }

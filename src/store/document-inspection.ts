@@ -3,8 +3,8 @@ import path from "node:path";
 import { systemCode } from "../errors.ts";
 import { bytesNeededToRewrite } from "./document-file.ts";
 import { type DocumentKind, readVersions, type StoredVersion } from "./document-versions.ts";
-import { freeBytes, keepDamagedCopy, syncFile } from "./durable.ts";
-import { readLines } from "./lines.ts";
+import { freeBytes, isOutOfSpace, keepDamagedCopy, syncFile } from "./durable.ts";
+import { type FileReading, readLines } from "./lines.ts";
 import type { StoreIssue } from "./ports.ts";
 
 interface InspectionOptions {
@@ -29,7 +29,7 @@ export async function inspect<D>(
   kind: DocumentKind<D>,
   options: InspectionOptions,
 ): Promise<Found<D>> {
-  let content: Buffer;
+  let content: Buffer | null;
   try {
     await settleRewrite(file);
     content = await readDocumentFile(file);
@@ -37,30 +37,37 @@ export async function inspect<D>(
     const message = `${file} cannot be read: ${messageOf(error)}`;
     return { versions: new Map(), supersededIds: [], blocked: damaged(kind.name, message) };
   }
-  const { records, damage } = readLines(content);
+  const { records, damage } = content === null ? nothingYet : readLines(content);
   const { newest: versions, supersededIds, problem } = readVersions(kind, records);
   const blockedBy = (blocked: StoreIssue): Found<D> => ({ versions, supersededIds, blocked });
   if (damage?.kind === "inside") {
-    const message = `${file} is damaged: ${damage.lineCount} line(s) fail their checksum, the first at byte ${damage.offsetBytes}`;
-    return blockedBy(damaged(kind.name, message));
+    const what =
+      records.length === 0
+        ? "no line of it is intact"
+        : `${damage.lineCount} line(s) fail their checksum, the first at byte ${damage.offsetBytes}`;
+    return blockedBy(damaged(kind.name, `${file} is damaged: ${what}`));
   }
   if (problem?.code === "store_newer") return blockedBy(newer(kind.name, `${file} was ${problem.message}`));
   if (problem !== null) return blockedBy(damaged(kind.name, `${file}: ${problem.message}`));
   try {
     if (damage !== null) options.report(await cutTail(kind.name, file, damage.offsetBytes, options.now()));
-    const neededBytes = bytesNeededToRewrite(content.length);
-    if ((await freeBytes(path.dirname(file))) < neededBytes) {
-      throw new Error(`opening it for writing needs ${neededBytes} free bytes on its disk`);
-    }
+    const neededBytes = bytesNeededToRewrite(content?.length ?? 0);
+    if ((await freeBytes(path.dirname(file))) >= neededBytes)
+      return { versions, supersededIds, blocked: null };
+    const message = `${file} is read-only: to be written it needs ${neededBytes} free bytes on its disk`;
+    return blockedBy(notWritable(kind.name, message, { severity: "warn", isDiskFull: true }));
   } catch (error) {
-    return blockedBy(readOnlyIssue(kind.name, `${file} is read-only: ${messageOf(error)}`, "warn"));
+    const message = `${file} is read-only: ${messageOf(error)}`;
+    const isDiskFull = isOutOfSpace(error);
+    return blockedBy(notWritable(kind.name, message, { severity: "warn", isDiskFull }));
   }
-  return { versions, supersededIds, blocked: null };
 }
 
-/** The content of a document file; nothing where there is none yet. */
-export async function readDocumentFile(file: string): Promise<Buffer> {
-  return (await readFile(file).catch(absent)) ?? Buffer.alloc(0);
+const nothingYet: FileReading = { records: [], damage: null };
+
+/** The content of a document file; null where there is none. */
+export async function readDocumentFile(file: string): Promise<Buffer | null> {
+  return await readFile(file).catch(absent);
 }
 
 async function cutTail(store: string, file: string, offsetBytes: number, now: Date): Promise<StoreIssue> {
@@ -87,14 +94,16 @@ function newer(store: string, message: string): StoreIssue {
   return { store, severity: "fatal", code: "store_newer", message, remedy };
 }
 
-export function readOnlyIssue(store: string, message: string, severity: StoreIssue["severity"]): StoreIssue {
-  return {
-    store,
-    severity,
-    code: "read_only",
-    message,
-    remedy: "Free space or repair the disk, then restart.",
-  };
+export function notWritable(
+  store: string,
+  message: string,
+  { severity, isDiskFull }: { readonly severity: StoreIssue["severity"]; readonly isDiskFull: boolean },
+): StoreIssue {
+  if (isDiskFull) {
+    return { store, severity, code: "disk_full", message, remedy: "Free space: it goes on by itself then." };
+  }
+  const remedy = "Free space or repair the disk, then restart.";
+  return { store, severity, code: "read_only", message, remedy };
 }
 
 export function messageOf(error: unknown): string {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { copyFile, open, rename, rm, statfs } from "node:fs/promises";
+import { constants as osConstants } from "node:os";
 import path from "node:path";
 import { systemCode } from "../errors.ts";
 import { syncFolder } from "../files/sync.ts";
@@ -53,6 +54,17 @@ export async function keepDamagedCopy(file: string, at: Date): Promise<string> {
     await syncFolder(path.dirname(file));
     return copy;
   }
+}
+
+/**
+ * Whether a write failed for want of space alone: then all that was written before is as it was, and the same
+ * write may succeed later. A sync or a closing that fails so has lost what it was to write, and says so only once.
+ */
+export function isOutOfSpace(error: unknown): boolean {
+  if (!(error instanceof Error) || !("syscall" in error) || !("errno" in error)) return false;
+  // By number: libuv has no name for EDQUOT.
+  const isShort = error.errno === -osConstants.errno.ENOSPC || error.errno === -osConstants.errno.EDQUOT;
+  return isShort && !["fsync", "fdatasync", "close"].includes(String(error.syscall));
 }
 
 /** Bytes that this process may still write in the folder's file system. */

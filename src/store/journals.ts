@@ -113,6 +113,10 @@ class Journals implements JournalStore, StoreFile {
     await this.#documents.write({ removes: [id] });
   }
 
+  reopen(): Promise<void> {
+    return this.#documents.reopen();
+  }
+
   async verify(): Promise<void> {
     await this.#documents.verify();
     for (const batch of this.#batches.values())

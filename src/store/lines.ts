@@ -44,7 +44,10 @@ export interface FileReading {
   readonly damage: Damage | null;
 }
 
-/** Reads a whole document file without changing it and says what of it can be trusted. */
+/**
+ * Reads a whole document file without changing it and says what of it can be trusted. A file has its first line
+ * before it has its name and never loses it again: without one intact line it is damaged, empty or not.
+ */
 export function readLines(content: Buffer): FileReading {
   const records: Readonly<Record<string, unknown>>[] = [];
   const badOffsets: number[] = [];
@@ -62,8 +65,9 @@ export function readLines(content: Buffer): FileReading {
     }
     start = end + 1;
   }
-  // One write may be torn, not line after line: without an intact one among them something else was here.
-  if (records.length === 0 && badOffsets.length > 1) sealedBytes = content.length;
+  if (records.length === 0) {
+    return { records, damage: { kind: "inside", offsetBytes: 0, lineCount: badOffsets.length } };
+  }
   return { records, damage: judge(badOffsets, sealedBytes) };
 }
 

@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
+import { isEnded, type Operation } from "../domain/operation.ts";
 import { AppError } from "../errors.ts";
 import { syncFolder } from "../files/sync.ts";
 import { type CatalogueFile, openCatalogue } from "./catalogue.ts";
 import { openCheckpoints } from "./checkpoints.ts";
 import { openCommands } from "./commands.ts";
-import type { StoreFile } from "./documents.ts";
+import { isReported, type StoreFile } from "./documents.ts";
 import { openJournals } from "./journals.ts";
 import { acquireLock, type DataLock } from "./lock.ts";
 import { readNodeId } from "./node-id.ts";
@@ -29,10 +30,17 @@ export interface Store {
   readonly catalogue: Catalogue;
   /** The UUID of this installation. */
   readonly nodeId: string;
-  /** What is wrong so far; grows when a write fails later. */
+  /** What is wrong now: more when a write fails later, less when a full disk has space again. */
   readonly issues: readonly StoreIssue[];
-  /** True from the moment that any store refuses to be written. */
+  /** True while any store refuses to be written. */
   readonly readOnly: boolean;
+  /** Looks whether stores that a full disk made read-only can be written again, as their next write would. */
+  reopen(): Promise<void>;
+  /**
+   * Forgets where scans could go on that will not: they have completed or were cancelled, or are no longer on
+   * record. A failed one may be retried as long as its record is kept.
+   */
+  forgetEndedScans(): Promise<void>;
   /** Reads everything again, for `doctor`: takes a second or so per 100 MB and blocks meanwhile. */
   check(): Promise<readonly StoreIssue[]>;
   /** Ends what is being written, makes it durable and gives the data folder free. */
@@ -45,6 +53,8 @@ export interface OpenStoreOptions {
   readonly now: () => Date;
   /** Told of every issue as it appears, those at opening included. */
   readonly onIssue?: (issue: StoreIssue) => void;
+  /** Told of every issue that is over. */
+  readonly onIssueGone?: (issue: StoreIssue) => void;
 }
 
 /**
@@ -71,8 +81,12 @@ async function openIn(options: OpenStoreOptions, releases: (() => Promise<void>)
     issues.push(issue);
     options.onIssue?.(issue);
   };
+  const withdraw = (issue: StoreIssue): void => {
+    issues.splice(issues.indexOf(issue), 1);
+    options.onIssueGone?.(issue);
+  };
   const nodeId = await nodeIdOf(dataDir, report);
-  const fileOptions = { folder: dataDir, now, report };
+  const fileOptions = { folder: dataDir, now, report, withdraw };
   const operations = await openOperations(fileOptions);
   releases.push(() => operations.close());
   const checkpoints = await openCheckpoints(fileOptions);
@@ -98,9 +112,21 @@ async function openIn(options: OpenStoreOptions, releases: (() => Promise<void>)
     get readOnly() {
       return catalogueFile === null || Object.values(files).some((file) => file.readOnly);
     },
+    reopen: async () => {
+      for (const file of Object.values(files)) await file.reopen();
+    },
+    forgetEndedScans: async () => {
+      // Where records are damaged, one that is not found may be there all the same.
+      if (operations.readOnly || checkpoints.readOnly) return;
+      await checkpoints.keepOnly((id) => mayGoOn(operations.get(id))).catch(isReported);
+    },
     check: () => check(files, catalogueFile),
     close: () => releaseAll(releases),
   };
+}
+
+function mayGoOn(operation: Operation | null): boolean {
+  return operation !== null && (!isEnded(operation.state) || operation.state === "failed");
 }
 
 async function takeFolder(dataDir: string, now: Date): Promise<DataLock> {

@@ -100,6 +100,10 @@ class OperationDocuments implements OperationStore, StoreFile {
     if (removes.length > 0 && !this.readOnly) await this.#documents.write({ removes }).catch(isReported);
   }
 
+  reopen(): Promise<void> {
+    return this.#documents.reopen();
+  }
+
   verify(): Promise<void> {
     return this.#documents.verify();
   }

@@ -20,14 +20,18 @@ export interface OperationStore {
   byTransaction(transaction: string): readonly Operation[];
 }
 
-/** Where interrupted scans go on. One record per operation, replaced by each save. */
+/**
+ * Where interrupted scans go on. One record per operation, replaced by each save. A scan that has ended leaves
+ * its own: until that it has ended is on record it may be run again, and then goes on from there.
+ */
 export interface CheckpointStore {
   /** Durable when it resolves. `newProblems` are those since the last save; the first 100 are kept. */
   save(checkpoint: ScanCheckpoint, newProblems: readonly ScanProblem[]): Promise<void>;
   load(
     operationId: string,
   ): { readonly checkpoint: ScanCheckpoint; readonly problems: readonly ScanProblem[] } | null;
-  remove(operationId: string): Promise<void>;
+  /** Forgets all others. */
+  keepOnly(isKept: (operationId: string) => boolean): Promise<void>;
 }
 
 /** A command that was answered, kept for 24 hours so that the same transaction does nothing twice. */
@@ -94,7 +98,8 @@ export interface StoreIssue {
   readonly store: string;
   /** With `fatal` the store is read-only or not there at all; the runner should not start. */
   readonly severity: "warn" | "fatal";
-  readonly code: "store_damaged" | "store_newer" | "read_only";
+  /** `disk_full` passes by itself when there is space; whatever else it is, a person has to end it. */
+  readonly code: "store_damaged" | "store_newer" | "read_only" | "disk_full";
   readonly message: string;
   readonly remedy: string;
 }

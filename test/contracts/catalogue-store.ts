@@ -305,6 +305,44 @@ export function catalogueContract(name: string, createBackend: () => Promise<Cat
       });
     });
 
+    describe("what an operation has committed", () => {
+      const changed = (id: string, trackCount: number): UnitChange =>
+        unit("A", [{ id, draft: draft("A", { trackCount }) }]);
+
+      test("is summed up over its commits and restarts, apart from other operations", async () => {
+        const { id } = add("A");
+        catalogue.commit("op", [unit("B"), unit("C")], 10);
+        await restart();
+        catalogue.commit("op", [changed(id, 2), unit("D")], 5);
+        expect(catalogue.committedBy("op")).toEqual({ added: 3, changed: 1, filesRead: 15 });
+        expect(catalogue.committedBy("op-add")).toEqual({ added: 1, changed: 0, filesRead: 0 });
+        expect(catalogue.committedBy("op-never")).toEqual({ added: 0, changed: 0, filesRead: 0 });
+      });
+
+      test("counts files that were read and changed nothing", () => {
+        const { id } = add("A");
+        catalogue.commit("op", [unit("A", [{ id, draft: draft("A") }])], 3);
+        catalogue.commit("op", [], 4);
+        expect(catalogue.committedBy("op")).toEqual({ added: 0, changed: 0, filesRead: 7 });
+      });
+
+      test("counts a book once, however often the operation comes upon it", () => {
+        const { id } = add("A");
+        catalogue.commit("op-add", [changed(id, 2)]);
+        expect(catalogue.committedBy("op-add")).toMatchObject({ added: 1, changed: 0 });
+        catalogue.commit("op", [changed(id, 3)]);
+        catalogue.commit("op", [changed(id, 4)]);
+        expect(catalogue.committedBy("op")).toMatchObject({ added: 0, changed: 1 });
+      });
+
+      test("counts a book as changed that it missed at first and then found elsewhere", () => {
+        const { id } = add("A");
+        catalogue.commit("op", [{ kind: "vanished", rootId: "books", path: "A" }]);
+        catalogue.commit("op", [unit("B", [{ id, draft: draft("B") }])]);
+        expect(catalogue.committedBy("op")).toMatchObject({ added: 0, changed: 1 });
+      });
+    });
+
     describe("a missing book", () => {
       test("is one that its unit no longer names", () => {
         const first = add("A");

@@ -14,7 +14,7 @@ export function checkpoint(fields: Partial<ScanCheckpoint> = {}): ScanCheckpoint
     operationId: "op-1",
     rootId: "books",
     cursor: "Author/Title",
-    counts: { dirs: 1, files: 2, filesRead: 2, books: 1, added: 1, changed: 0, missing: 0, problemCount: 0 },
+    counts: { dirs: 1, files: 2, problemCount: 0 },
     elapsedMs: 1500,
     savedAt: "2026-01-01T00:00:00.000Z",
     ...fields,
@@ -81,7 +81,7 @@ export function checkpointStoreContract(name: string, createBackend: () => Promi
     test("keeps operations apart", async () => {
       await store.save(checkpoint({ operationId: "op-1" }), [problem(1)]);
       await store.save(checkpoint({ operationId: "op-10", cursor: "Z" }), []);
-      await store.remove("op-1");
+      await store.keepOnly((id) => id === "op-10");
       expect(store.load("op-1")).toBeNull();
       expect(store.load("op-10")).toEqual({
         checkpoint: checkpoint({ operationId: "op-10", cursor: "Z" }),
@@ -89,17 +89,20 @@ export function checkpointStoreContract(name: string, createBackend: () => Promi
       });
     });
 
-    test("leaves nothing of a removed checkpoint, its problems neither", async () => {
+    test("leaves nothing of a checkpoint that is not kept, its problems neither", async () => {
       await store.save(checkpoint(), [problem(1), problem(2)]);
-      await store.remove("op-1");
+      await store.keepOnly(() => false);
       await restart();
       expect(store.load("op-1")).toBeNull();
       await store.save(checkpoint(), []);
       expect(store.load("op-1")?.problems).toEqual([]);
     });
 
-    test("removes what is not there without a word", async () => {
-      await expect(store.remove("op-1")).resolves.toBeUndefined();
+    test("keeps what it is told to keep whole", async () => {
+      await store.save(checkpoint(), [problem(1), problem(2)]);
+      await store.keepOnly((id) => id === "op-1");
+      await restart();
+      expect(store.load("op-1")).toEqual({ checkpoint: checkpoint(), problems: [problem(1), problem(2)] });
     });
   });
 }

@@ -1,19 +1,25 @@
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { setTimeout } from "node:timers/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeBenchLibrary } from "../../bench/make-library.ts";
+import { openStore, type Store } from "../../src/store/open.ts";
 import { type RunningRunner, startRunner } from "../fixtures/runner.ts";
 
-/* kill -9 while a scan runs, again and again. KILL_SCAN_FILES=50000 makes the library a large one. */
+/*
+ * kill -9 at ten moments spread at random over one scan, and at up to two more around its end. KILL_SCAN_FILES=50000
+ * makes the library a large one, KILL_SCAN_SEED takes the moments of an earlier run again.
+ */
 
 const fileCount = Number(process.env["KILL_SCAN_FILES"] ?? 8000);
-const killsWanted = 10;
+const seed = Number(process.env["KILL_SCAN_SEED"] ?? Date.now() % 2 ** 31);
+const killCount = 10;
 const checkpointInterval = 20;
-const filesPerFolder = 5;
-/** What lies between two checkpoints, and what was read ahead of the commits. */
-const mostReadTwice = checkpointInterval * filesPerFolder + 1000;
+const tracksPerBook = 5;
+/** The folders of one checkpoint interval, a batch of the walk's (64), and the 512 files that are read ahead. */
+const mostReadTwice = (checkpointInterval + 64) * tracksPerBook + 512;
 
 interface ScanState {
   readonly state: string;
@@ -22,103 +28,182 @@ interface ScanState {
   readonly files_done: number;
 }
 
+/** Some time after the checkpoint that covers so many files: anywhere between it, the next commits and theirs. */
+interface Moment {
+  readonly files: number;
+  readonly waitMs: number;
+}
+
 let dir: string;
 let libraryPath: string;
-const runners: RunningRunner[] = [];
+let runner: RunningRunner | null = null;
+/** What happened at each kill, told at the end. */
+const story = [`KILL_SCAN_SEED=${seed} KILL_SCAN_FILES=${fileCount}`];
 
 beforeAll(async () => {
   dir = mkdtempSync(path.join(os.tmpdir(), "tomekeeper-kill-"));
   libraryPath = (await makeBenchLibrary(dir, fileCount)).path;
 }, 300_000);
 afterAll(async () => {
-  for (const runner of runners) await runner.kill();
+  console.log(story.join("\n"));
+  await runner?.kill();
   rmSync(dir, { recursive: true, force: true });
 });
 
-async function start(data: string): Promise<RunningRunner> {
-  const args = ["--library", libraryPath, "--data", path.join(dir, data), "--mqtt-port", "0"];
-  const runner = await startRunner(args, {
-    env: { TOMEKEEPER_SCAN__CHECKPOINT_INTERVAL: String(checkpointInterval) },
+const at = (name: string) => path.join(dir, name);
+
+function momentsBetween(from: number, to: number, longestWaitMs: number, count: number): readonly Moment[] {
+  const moment = fc.record({
+    files: fc.integer({ min: Math.ceil(from * fileCount), max: Math.floor(to * fileCount) }),
+    waitMs: fc.integer({ min: 0, max: longestWaitMs }),
   });
-  runners.push(runner);
+  const moments = fc.sample(fc.noBias(moment), { seed, numRuns: count });
+  return moments.toSorted((a, b) => a.files - b.files);
+}
+
+/** Starts a runner on the data folder; which files it reads goes to `<data>.reads-<run>`. */
+async function start(data: string, run: number): Promise<RunningRunner> {
+  runner = await startRunner(["--library", libraryPath, "--data", at(data), "--mqtt-port", "0"], {
+    env: {
+      TOMEKEEPER_SCAN__ON_STARTUP: "false",
+      TOMEKEEPER_SCAN__CHECKPOINT_INTERVAL: String(checkpointInterval),
+      NODE_OPTIONS: `--import=${path.join(import.meta.dirname, "log-reads.mjs")}`,
+      LOG_READS_OF: libraryPath,
+      LOG_READS_TO: at(`${data}.reads-${run}`),
+    },
+  });
+  if (run === 0) runner.publish("scan", {});
   return runner;
 }
 
-const hasEnded = (scan: ScanState) => scan.state === "idle" && scan.operation_id !== null;
+function readsOf(data: string, run: number): readonly string[] {
+  return readFileSync(at(`${data}.reads-${run}`), "utf8")
+    .split("\n")
+    .filter((file) => file !== "");
+}
 
-async function wholeCatalogue(runner: RunningRunner): Promise<readonly unknown[]> {
-  const books: unknown[] = [];
-  for (let offset = 0; ; offset += 200) {
-    const [answer] = await runner.ask("query", { limit: 200, offset, sort: "title" });
-    const items: Record<string, unknown>[] = answer?.data.items;
-    if (items.length === 0) break;
-    // What differs from run to run by its nature.
-    books.push(...items.map(({ id: _, added_at, changed_at, ...book }) => book));
+/** How many files the newest checkpoint covers, seen from beside the runner that saves it. */
+function filesSaved(data: string): number {
+  const text = readFileSync(path.join(at(data), "checkpoints.db"), "latin1");
+  return Number([...text.matchAll(/\\"files\\":(\d+),/g)].at(-1)?.[1] ?? 0);
+}
+
+/** Waits until the one scan there is has ended, and stops the runner. */
+async function endOf(scanning: RunningRunner): Promise<Record<string, unknown>> {
+  type Counts = { readonly counts: { readonly completed: number } };
+  await scanning.state<Counts>("queue", ({ counts }) => counts.completed > 0, 300_000);
+  const [answer] = await scanning.ask("operations");
+  expect(answer?.data).toMatchObject({ total: 1 });
+  expect(await scanning.stop()).toBe(0);
+  return answer?.data.items[0];
+}
+
+async function inStore<T>(folder: string, look: (store: Store) => T): Promise<T> {
+  const store = await openStore({ dataDir: folder, now: () => new Date() });
+  try {
+    return look(store);
+  } finally {
+    await store.close();
   }
-  return books.map((book) => JSON.stringify(book)).sort();
 }
 
-/** Resolves when the checkpoints' file grows. */
-async function checkpointSaved(data: string): Promise<void> {
-  const file = path.join(dir, data, "checkpoints.db");
-  const before = statSync(file).size;
-  const giveUpAt = Date.now() + 30_000;
-  while (statSync(file).size <= before) {
-    if (Date.now() > giveUpAt) throw new Error("no checkpoint was saved within 30 s");
-    await setTimeout(1);
+/** What a killed runner left, seen in a copy: the next start shall find it as it is. */
+async function leftBy(data: string, operationId: string) {
+  cpSync(at(data), at("copy"), { recursive: true });
+  const left = await inStore(at("copy"), ({ operations, catalogue, checkpoints }) => ({
+    state: operations.get(operationId)?.state,
+    cursor: checkpoints.load(operationId)?.checkpoint.cursor ?? null,
+    filesSaved: checkpoints.load(operationId)?.checkpoint.counts.files ?? 0,
+    filesCommitted: catalogue.committedBy(operationId).filesRead,
+  }));
+  rmSync(at("copy"), { recursive: true });
+  return left;
+}
+
+/** Everything in the catalogue but what differs from run to run by its nature. */
+async function contentOf(data: string): Promise<readonly string[]> {
+  return await inStore(at(data), ({ catalogue, issues }) => {
+    expect(issues).toEqual([]);
+    const { roots: _, ...totals } = catalogue.totals();
+    const lines = [JSON.stringify({ ...totals, lastScan: null })];
+    for (const unit of catalogue.unitsAfter("library", null, fileCount)) {
+      lines.push(JSON.stringify({ unit, entries: catalogue.unitEntries("library", unit.path) }));
+      for (const { id } of catalogue.unitBooks("library", unit.path)) {
+        lines.push(JSON.stringify({ ...catalogue.book(id), id: null, addedAt: null, changedAt: null }));
+      }
+    }
+    return lines;
+  });
+}
+
+test(`a scan of ${fileCount} files that is killed ten times ends as an undisturbed one`, async () => {
+  const undisturbed = await endOf(await start("undisturbed", 0));
+  const expected = await contentOf("undisturbed");
+
+  const sure = momentsBetween(0.005, 0.9, 50, killCount);
+  const late = momentsBetween(0.95, 1, Math.ceil(fileCount / 200), 2);
+  const readBefore = new Set<string>();
+  let readTwice = 0;
+  let operationId: string | null = null;
+  let left: Awaited<ReturnType<typeof leftBy>> = {
+    state: undefined,
+    cursor: null,
+    filesSaved: 0,
+    filesCommitted: 0,
+  };
+  let run = 0;
+
+  /** Starts the runner again and sees that the scan goes on where its last checkpoint says. */
+  async function goOn(): Promise<RunningRunner> {
+    const started = await start("killed", run);
+    if (left.state === "completed") return started;
+    const first = await started.state<ScanState>("scan", (scan) => scan.operation_id !== null);
+    operationId ??= first.operation_id;
+    expect(first.operation_id).toBe(operationId);
+    expect(first.resumed_from).toBe(left.cursor);
+    expect(first.files_done).toBeGreaterThanOrEqual(left.filesSaved);
+    return started;
   }
-}
 
-function lastScan(runner: RunningRunner): ScanState {
-  const message = runner.messages.findLast(({ topic }) => topic === `${runner.base}/scan`);
-  return JSON.parse(message?.payload ?? "{}");
-}
-
-/** Of the only scan that there was, without what differs from run to run by its nature. */
-async function scanSummary(runner: RunningRunner): Promise<Record<string, unknown>> {
-  await runner.state("queue", (queue: { counts: { completed: number } }) => queue.counts.completed > 0);
-  const [answer] = await runner.ask("operations", {});
-  expect(answer?.data.items).toHaveLength(1);
-  const { seconds: _, resumed_from: __, ...summary } = answer?.data.items[0]?.summary ?? {};
-  return summary;
-}
-
-test("a scan that is killed ten times goes on under its id and ends with the catalogue of an undisturbed one", async () => {
-  const undisturbed = await start("undisturbed");
-  const startedAt = performance.now();
-  await undisturbed.state("scan", hasEnded);
-  const wholeMs = performance.now() - startedAt;
-  const expected = { books: await wholeCatalogue(undisturbed), summary: await scanSummary(undisturbed) };
-  await undisturbed.stop();
-
-  const operationIds = new Set<string>();
-  const moments: string[] = [];
-  let resumes = 0;
-  for (let kills = 0; kills < killsWanted; kills++) {
-    const runner = await start("killed");
-    const first = await runner.state<ScanState>("scan", (scan) => scan.operation_id !== null);
-    operationIds.add(first.operation_id ?? "");
-    if (first.resumed_from !== null) resumes++;
-    // Each start gets behind a checkpoint, and ten of them stay within what the whole scan takes.
-    await checkpointSaved("killed");
-    const delayMs = (wholeMs / 14) * Math.random();
-    await setTimeout(delayMs);
-    await runner.kill();
-    const last = lastScan(runner);
-    expect(last.state, `the scan ended before kill ${kills + 1}`).not.toBe("idle");
-    moments.push(`${last.files_done} files after ${delayMs.toFixed(0)} ms`);
+  function readAgain(): number {
+    const reads = readsOf("killed", run);
+    const again = reads.filter((file) => readBefore.has(file)).length;
+    for (const file of reads) readBefore.add(file);
+    readTwice += again;
+    expect(again).toBeLessThanOrEqual(mostReadTwice);
+    return again;
   }
-  console.log(`killed at ${moments.join(", ")}; ${resumes} starts went on behind a checkpoint`);
 
-  const runner = await start("killed");
-  const { operation_id: id } = await runner.state("scan", hasEnded);
-  expect(operationIds).toEqual(new Set([id]));
-  expect(await wholeCatalogue(runner)).toEqual(expected.books);
-  const summary = await scanSummary(runner);
-  const filesRead = Number(summary["files_read"]);
-  expect(summary).toEqual({ ...expected.summary, files_read: filesRead });
-  expect(filesRead).toBeGreaterThan(0);
-  expect(filesRead).toBeLessThanOrEqual(fileCount + killsWanted * mostReadTwice);
-  await runner.stop();
-  expect(resumes).toBe(killsWanted - 1);
-}, 600_000);
+  async function killAt({ files, waitMs }: Moment): Promise<void> {
+    const before = left.filesSaved;
+    const started = await goOn();
+    while (filesSaved("killed") < Math.min(Math.max(files, before + 1), fileCount)) await delay(1);
+    await delay(waitMs);
+    await started.kill();
+    left = await leftBy("killed", operationId ?? "");
+    story.push(
+      `kill ${run + 1}, ${waitMs} ms after a checkpoint beyond ${files} files: ${left.state}, saved up to ` +
+        `${left.filesSaved}, ${left.filesCommitted} committed, ${readAgain()} read again in this run`,
+    );
+    run++;
+    if (run > killCount) return;
+    expect(left.state).toBe("running");
+    expect(left.filesSaved).toBeGreaterThan(before);
+  }
+
+  for (const moment of sure) await killAt(moment);
+  // A late one may find that the scan has ended.
+  for (const moment of late) if (left.state !== "completed") await killAt(moment);
+  const operation = await endOf(await goOn());
+  story.push(`${readAgain()} read again in the last run, ${readTwice} in all`);
+  expect(operation["operation_id"]).toBe(operationId);
+  expect(operation["summary"]).toEqual({
+    ...Object(undisturbed["summary"]),
+    seconds: expect.any(Number),
+    resumed_from: expect.any(String),
+  });
+  expect(readBefore.size).toBe(fileCount);
+  const found = await contentOf("killed");
+  expect(found).toHaveLength(expected.length);
+  expect(found.filter((line, index) => line !== expected[index])).toEqual([]);
+}, 900_000);

@@ -22,6 +22,7 @@ const options = () => ({
   folder: folder.path,
   now: () => new Date("2026-01-02T00:00:00.000Z"),
   report: (issue: StoreIssue) => issues.push(issue),
+  withdraw: () => {},
 });
 
 /** Operations in all states, some of them changed; and the file as a clean stop and as a kill leave it. */
@@ -110,11 +111,12 @@ describe("a single flipped bit", () => {
 test("a file torn at any byte gives every operation whose line is whole, and takes new ones", async () => {
   const { last, killed } = await writtenOperations(8);
   const ends = [...killed.entries()].filter(([, byte]) => byte === 0x0a).map(([at]) => at);
-  for (let length = 0; length < killed.length; length++) {
+  const firstEnd = (ends[0] ?? 0) + 1;
+  for (let length = firstEnd; length < killed.length; length++) {
     await place("operations.db", killed.subarray(0, length));
     const store = await openOperations(options());
     expect(store.readOnly, `${length} bytes`).toBe(false);
-    const isWhole = length === 0 || ends.includes(length) || ends.includes(length - 1);
+    const isWhole = ends.includes(length) || ends.includes(length - 1);
     expect(
       issues.map(({ severity }) => severity),
       `${length} bytes`,

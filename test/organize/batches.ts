@@ -64,6 +64,7 @@ export async function openOrganizer(
     folder: data,
     now: () => new Date(),
     report: (issue) => issues.push(issue),
+    withdraw: () => {},
   });
   const places = new KnownPlaces();
   const deps: BatchDeps = {

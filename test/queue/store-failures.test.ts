@@ -107,6 +107,33 @@ test("fails an operation, visibly, whose end the store did not take, and goes on
   expect((await queue.ended(behind.id)).state).toBe("completed");
 });
 
+test("records how an operation ended as soon as the store takes records again", async () => {
+  const { id } = await queue.enqueue(request("books:/A"));
+  const behind = await queue.enqueue(request("books:/A"));
+  store.onPut = (operation) => {
+    if (operation.id === id) throw new AppError("read_only", "The disk is full", { retryable: true });
+  };
+  (await work.begun(id)).finish();
+  const ended = await queue.ended(id);
+  expect(store.get(id)?.state).toBe("running");
+  store.onPut = () => {};
+  (await work.begun(behind.id)).finish();
+  await queue.ended(behind.id);
+  expect(store.get(id)).toEqual(ended);
+  queue = open();
+  expect(await queue.recover()).toEqual([]);
+});
+
+test("takes over what an earlier run left where the store takes nothing", async () => {
+  const { id } = await queue.enqueue(request("books:/A"));
+  await work.begun(id);
+  store.onPut = () => {
+    throw new AppError("read_only", "The disk is full", { retryable: true });
+  };
+  queue = open();
+  expect(await queue.recover()).toMatchObject([{ id }]);
+});
+
 test("ends a cancelled operation as failed where the store did not take the cancel", async () => {
   await queue.enqueue(request("books:/A"));
   const waiting = await queue.enqueue(request("books:/A"));

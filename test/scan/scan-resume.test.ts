@@ -1,9 +1,13 @@
 import { cp, rename } from "node:fs/promises";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
+import type { ScanCatalogue } from "../../src/domain/catalogue.ts";
+import type { ScanDeps } from "../../src/scan/scan-run.ts";
+import type { ReadTracks } from "../../src/scan/scan-unit.ts";
 import { type Walk, walk } from "../../src/scan/walk.ts";
-import type { CheckpointStore } from "../../src/store/ports.ts";
 import { makeScanBench, type ScanBench } from "../fixtures/scan.ts";
+
+type Checkpoints = ScanDeps["checkpoints"];
 
 const benches: ScanBench[] = [];
 
@@ -86,7 +90,6 @@ describe("a scan that was interrupted", () => {
       const summary = await bench.scan(options);
       expect(summary).toMatchObject({ ...totals, resumed_from: cursor });
       expect(bench.content()).toEqual(whole.content());
-      expect(bench.store.checkpoints.load("scan")).toBeNull();
       // Only what was in flight may be read twice.
       expect(bench.filesRead.filter((file) => readBefore.has(file)).length).toBeLessThanOrEqual(4);
       if (cursor !== null)
@@ -107,6 +110,50 @@ describe("a scan that was interrupted", () => {
     }
   });
 
+  it("sums up as if it had not been killed, after whichever commits and checkpoints it was", async () => {
+    const whole = await benchOf(library);
+    const undisturbed = await whole.scan();
+    for (let first = 0; first < 12; first++) {
+      const bench = await benchOf(library);
+      const summary = await scanThroughKills(bench, first);
+      expect(summary).toEqual({
+        ...undisturbed,
+        seconds: expect.any(Number),
+        resumed_from: summary.resumed_from,
+      });
+      expect(bench.content()).toEqual(whole.content());
+    }
+  });
+
+  it("counts no book that vanished before its cursor, after whichever commits and checkpoints it was killed", async () => {
+    for (let first = 0; first < 8; first++) {
+      const bench = await benchOf(library);
+      await bench.scan();
+      const options = { id: "scan", settings: everyFolder, force: true };
+      await expect(bench.scan({ ...options, deps: killAt(12) })).rejects.toThrow(Killed);
+      await bench.root.remove("Ann/One");
+      expect(await scanThroughKills(bench, first, { force: true })).toMatchObject({
+        books: 9,
+        added: 0,
+        changed: 0,
+        missing: 1,
+      });
+    }
+  });
+
+  it("sums up the same, and reads nothing, when it runs again because nobody recorded that it had ended", async () => {
+    const bench = await benchOf(library);
+    const first = await bench.scan({ id: "scan" });
+    const again = await bench.scan({ id: "scan" });
+    expect(again).toEqual({
+      ...first,
+      seconds: expect.any(Number),
+      resumed_from: again.resumed_from,
+    });
+    expect(again.resumed_from).toBe("Zoe/Last");
+    expect(bench.filesRead).toEqual([]);
+  });
+
   it("survives any number of kills with any checkpoint lost, while books come, go and move", async () => {
     const change = fc.constantFrom<readonly [string, (bench: ScanBench) => Promise<void>]>(
       ["removed", (bench) => bench.root.remove("Ann/One")],
@@ -119,22 +166,44 @@ describe("a scan that was interrupted", () => {
     await fc.assert(
       fc.asyncProperty(
         fc.uniqueArray(change, { maxLength: 4, selector: ([name]) => name }),
-        fc.array(fc.record({ folder: fc.nat(16), saves: fc.nat(8) }), { minLength: 1, maxLength: 4 }),
+        fc.array(fc.record({ folder: fc.nat(20), writes: fc.nat(24), saves: fc.nat(8) }), {
+          minLength: 1,
+          maxLength: 4,
+        }),
         fc.integer({ min: 1, max: 5 }),
         async (changes, kills, checkpointInterval) => {
           const bench = await makeScanBench(library);
+          const undisturbed = await makeScanBench(library);
           const whole = await makeScanBench({});
           try {
             await bench.scan();
+            await undisturbed.scan();
             const idsBefore = new Set(bench.books().map((book) => book.id));
-            for (const [, apply] of changes) await apply(bench);
-            for (const { folder, saves } of kills) {
-              const deps = { ...killAt(folder), checkpoints: losing(bench.store.checkpoints, saves) };
+            for (const [, apply] of changes) {
+              await apply(bench);
+              await apply(undisturbed);
+            }
+            for (const { folder, writes, saves } of kills) {
+              const { catalogue, checkpoints } = dyingAfter(bench, writes);
+              const readTracks = slowly(bench.readTracks);
+              const deps = {
+                ...killAt(folder),
+                catalogue,
+                checkpoints: losing(checkpoints, saves),
+                readTracks,
+                warn,
+              };
               await bench
                 .scan({ id: "scan", settings: { checkpointInterval }, deps })
                 .catch((error: unknown) => expect(error).toBeInstanceOf(Killed));
             }
-            await bench.scan({ id: "scan", settings: { checkpointInterval } });
+            const summary = await bench.scan({ id: "scan", settings: { checkpointInterval } });
+            expect(summary).toEqual({
+              ...(await undisturbed.scan()),
+              files_read: expect.any(Number),
+              seconds: expect.any(Number),
+              resumed_from: summary.resumed_from,
+            });
             // What a scan that was never interrupted makes of the same files, in an empty catalogue.
             await cp(bench.root.path, whole.root.path, { recursive: true });
             await whole.scan();
@@ -147,6 +216,7 @@ describe("a scan that was interrupted", () => {
             expect(after.filter((book) => !idsBefore.has(book.id))).toHaveLength(isAdded);
           } finally {
             await bench.dispose();
+            await undisturbed.dispose();
             await whole.dispose();
           }
         },
@@ -173,7 +243,7 @@ describe("a scan that was interrupted", () => {
     ).toEqual(["Ann/One"]);
   });
 
-  it("leaves no checkpoint when it is cancelled, and keeps what was done", async () => {
+  it("keeps what was done when it is cancelled", async () => {
     const bench = await benchOf(library);
     const controller = new AbortController();
     const stopping = walkUntil(9, () => controller.abort("cancel"));
@@ -184,7 +254,6 @@ describe("a scan that was interrupted", () => {
       deps: { walk: stopping },
     };
     await expect(bench.scan(options)).rejects.toBe("cancel");
-    expect(bench.store.checkpoints.load("scan")).toBeNull();
     expect(bench.books().length).toBeGreaterThan(0);
     expect(bench.progress.at(-1)?.state).toBe("idle");
     expect(await bench.scan({ id: "next" })).toMatchObject({ books: 10, resumed_from: null });
@@ -207,7 +276,7 @@ describe("a scan that was interrupted", () => {
   it("fails when its checkpoints cannot be saved", async () => {
     const bench = await benchOf(library);
     const full = new Error("no space left");
-    const checkpoints: CheckpointStore = {
+    const checkpoints: Checkpoints = {
       ...bound(bench.store.checkpoints),
       save: () => Promise.reject(full),
     };
@@ -225,20 +294,84 @@ describe("a scan that was interrupted", () => {
   });
 });
 
+/** Scans until a run ends: the first dies after so many commits and checkpoints, each later one after one more. */
+async function scanThroughKills(
+  bench: ScanBench,
+  first: number,
+  options: { readonly force?: boolean } = {},
+): ReturnType<ScanBench["scan"]> {
+  for (let writes = first; ; writes++) {
+    const deps = { ...dyingAfter(bench, writes), readTracks: slowly(bench.readTracks), warn };
+    try {
+      return await bench.scan({ ...options, id: "scan", settings: everyFolder, deps });
+    } catch (error) {
+      expect(error).toBeInstanceOf(Killed);
+    }
+  }
+}
+
+/** A process that was killed warns of nothing. */
+const warn = (): void => {};
+
+/** So that files are still being read when the walk has ended. */
+function slowly(readTracks: ReadTracks): ReadTracks {
+  return async (...args) => {
+    await new Promise((resolve) => setTimeout(resolve, 4));
+    return await readTracks(...args);
+  };
+}
+
+/** A process that dies after so many commits and checkpoints: whatever it would write then is not written. */
+function dyingAfter({ store }: ScanBench, writes: number): Pick<ScanDeps, "catalogue" | "checkpoints"> {
+  const catalogue = boundCatalogue(store.catalogue);
+  const checkpoints = bound(store.checkpoints);
+  let left = writes;
+  const write = <T>(doIt: () => T): T => {
+    if (left === 0) throw new Killed();
+    left--;
+    return doIt();
+  };
+  return {
+    catalogue: {
+      ...catalogue,
+      commit: (...args) => write(() => catalogue.commit(...args)),
+      scanEnded: (...args) => write(() => catalogue.scanEnded(...args)),
+    },
+    checkpoints: {
+      ...checkpoints,
+      save: async (...args) => await write(() => checkpoints.save(...args)),
+    },
+  };
+}
+
 function isMissing(book: unknown): boolean {
   return typeof book === "object" && book !== null && "state" in book && book.state === "missing";
 }
 
-function bound(checkpoints: CheckpointStore): CheckpointStore {
+function boundCatalogue(catalogue: ScanCatalogue): ScanCatalogue {
+  return {
+    unitsAfter: (...args) => catalogue.unitsAfter(...args),
+    unitEntries: (...args) => catalogue.unitEntries(...args),
+    unitBooks: (...args) => catalogue.unitBooks(...args),
+    booksByFingerprint: (...args) => catalogue.booksByFingerprint(...args),
+    originsOf: (...args) => catalogue.originsOf(...args),
+    commit: (...args) => catalogue.commit(...args),
+    flush: () => catalogue.flush(),
+    committedBy: (...args) => catalogue.committedBy(...args),
+    missingBy: (...args) => catalogue.missingBy(...args),
+    scanEnded: (...args) => catalogue.scanEnded(...args),
+  };
+}
+
+function bound(checkpoints: Checkpoints): Checkpoints {
   return {
     save: (checkpoint, problems) => checkpoints.save(checkpoint, problems),
     load: (id) => checkpoints.load(id),
-    remove: (id) => checkpoints.remove(id),
   };
 }
 
 /** A store whose process dies after so many saves: later ones never reach it. */
-function losing(checkpoints: CheckpointStore, saves: number): CheckpointStore {
+function losing(checkpoints: Checkpoints, saves: number): Checkpoints {
   let left = saves;
   return {
     ...bound(checkpoints),

@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { connectAsync } from "mqtt";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { makeLibrary } from "../../src/demo/make-library.ts";
+import { openStore } from "../../src/store/open.ts";
 import { type RunningRunner, startRunner } from "../fixtures/runner.ts";
 
 /* Start, stop, kill and come back, as a user's machine does it. */
@@ -73,6 +74,17 @@ test("knows its books again after kill -9, under the same ids, and reads nothing
   expect(scan?.data.summary).toMatchObject({ files_read: 0, added: 0, changed: 0, missing: 0 });
   const [after] = await second.ask("query", { limit: 200 });
   expect(after?.data.items).toEqual(before?.data.items);
+});
+
+test("forgets where a scan could go on when its end is on record", async () => {
+  const runner = await start();
+  const scan = await runner.state<{ state: string; operation_id: string }>("scan", scanned);
+  await runner.state<{ counts: { completed: number } }>("queue", ({ counts }) => counts.completed > 0);
+  await runner.stop();
+  const store = await openStore({ dataDir: path.join(dir, "data"), now: () => new Date() });
+  expect(store.operations.get(scan.operation_id)?.state).toBe("completed");
+  expect(store.checkpoints.load(scan.operation_id)).toBeNull();
+  await store.close();
 });
 
 test("keeps a book's id when its folder is renamed, and calls a deleted one missing", async () => {

@@ -1,4 +1,14 @@
-import { appendFile, copyFile, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  copyFile,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { DocumentKind, Fields } from "../../src/store/document-versions.ts";
 import { type Documents, openDocuments } from "../../src/store/documents.ts";
@@ -50,6 +60,7 @@ async function open(kind: DocumentKind<Note> = notes): Promise<Documents<Note>> 
     kind,
     now: () => new Date("2026-03-01T10:00:00.000Z"),
     report: (issue) => issues.push(issue),
+    withdraw: (issue) => issues.splice(issues.indexOf(issue), 1),
     changed: (key, before, after) => {
       expect(content.get(key)).toBe(before?.text);
       if (after === null) content.delete(key);
@@ -159,18 +170,19 @@ describe("an unfinished write at the end of the file", () => {
     await written({ a: "1", b: "2", c: "3" }, { cleanly: false });
     const whole = await readFile(folder.at("notes.db"));
     const lineEnds = [...whole.entries()].filter(([, byte]) => byte === 0x0a).map(([at]) => at);
-    for (let length = 0; length <= whole.length; length += 5) {
+    const firstEnd = (lineEnds[0] ?? 0) + 1;
+    for (let length = firstEnd; length <= whole.length; length += 5) {
       for (const name of await readdir(folder.path)) await rm(folder.at(name));
       await writeFile(folder.at("notes.db"), whole.subarray(0, length));
       const documents = await open();
       const lines = lineEnds.filter((end) => end <= length).length;
-      // The first line is the seal that opening writes.
+      // The first two lines are the seals that a new file is made with and that opening writes.
       const expected = Object.fromEntries(
-        ["a", "b", "c"].slice(0, Math.max(0, lines - 1)).map((key, i) => [key, `${i + 1}`]),
+        ["a", "b", "c"].slice(0, Math.max(0, lines - 2)).map((key, i) => [key, `${i + 1}`]),
       );
       expect(contentOf(documents)).toEqual(expected);
       expect(documents.readOnly).toBe(false);
-      const isTorn = length > 0 && !lineEnds.includes(length) && whole[length - 1] !== 0x0a;
+      const isTorn = !lineEnds.includes(length) && whole[length - 1] !== 0x0a;
       expect(issues.map((issue) => [issue.severity, issue.code])).toEqual(
         isTorn ? [["warn", "store_damaged"]] : [],
       );
@@ -199,6 +211,52 @@ describe("an unfinished write at the end of the file", () => {
     const copies = (await readdir(folder.path)).filter((name) => name.includes("damaged"));
     expect(copies).toHaveLength(2);
   });
+});
+
+describe("a file without its first line", () => {
+  test("is damaged, not a new store, whatever is left of it: nothing, for one", async () => {
+    await written({ a: "1" }, { cleanly: false });
+    const whole = await readFile(folder.at("notes.db"));
+    const firstEnd = whole.indexOf(0x0a);
+    for (let length = 0; length < firstEnd; length += 5) {
+      const left = whole.subarray(0, length);
+      await writeFile(folder.at("notes.db"), left);
+      const documents = await open();
+      expect(documents.readOnly).toBe(true);
+      expect(issues).toMatchObject([{ store: "notes", severity: "fatal", code: "store_damaged" }]);
+      expect(issues[0]?.remedy).toMatch(/backup/);
+      await expect(put(documents, "b", "2")).rejects.toMatchObject({ code: "read_only" });
+      await documents.close();
+      expect(await readFile(folder.at("notes.db"))).toEqual(left);
+    }
+  });
+
+  test("is found while the store is open", async () => {
+    const documents = await open();
+    await put(documents, "a", "1");
+    await truncate(folder.at("notes.db"), 0);
+    await expect(documents.verify()).rejects.toMatchObject({ code: "store_damaged" });
+    await expect(documents.close()).rejects.toMatchObject({ code: "read_only" });
+  });
+});
+
+test("a new file has its first line before it has its name", async () => {
+  const looking = new AbortController();
+  const seen: number[] = [];
+  const look = async (): Promise<void> => {
+    while (!looking.signal.aborted) {
+      seen.push((await stat(folder.at("notes.db")).catch(() => ({ size: -1 }))).size);
+    }
+  };
+  const looked = look();
+  for (let round = 0; round < 20; round++) {
+    await (await open()).close();
+    await rm(folder.at("notes.db"));
+  }
+  looking.abort();
+  await looked;
+  expect(seen.filter((size) => size === 0)).toEqual([]);
+  expect(seen.filter((size) => size > 0)).not.toEqual([]);
 });
 
 describe("damage inside the file", () => {

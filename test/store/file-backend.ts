@@ -12,6 +12,7 @@ export function opening(
     report: (issue) => {
       throw new Error(`unexpected: ${issue.message}`);
     },
+    withdraw: () => {},
   };
 }
 

@@ -21,6 +21,7 @@ function open() {
     folder: folder.path,
     now: () => new Date("2026-01-02T00:00:00.000Z"),
     report: (issue) => issues.push(issue),
+    withdraw: () => {},
   });
 }
 

@@ -80,6 +80,41 @@ test("a data folder that is a file is an error that names it and says what to do
   await expect(refused).rejects.toThrow("--data");
 });
 
+describe("where a scan can go on", () => {
+  const scans = (["running", "interrupted", "failed", "completed", "cancelled"] as const).map((state) =>
+    operation({ kind: "scan", state }),
+  );
+  const unknown = "0d9c3b0e-8f3c-4a39-9b8e-3c1f4a3f1a77";
+
+  async function statesLeft(store: Store): Promise<readonly string[]> {
+    await store.forgetEndedScans();
+    const ids = [...scans.map(({ id }) => id), unknown].filter((id) => store.checkpoints.load(id) !== null);
+    return ids.map((id) => store.operations.get(id)?.state ?? "unknown");
+  }
+
+  async function withCheckpoints(): Promise<Store> {
+    const store = await open();
+    for (const scan of scans) await store.operations.put(scan);
+    for (const id of [...scans.map((scan) => scan.id), unknown]) {
+      await store.checkpoints.save(checkpoint({ operationId: id }), []);
+    }
+    return store;
+  }
+
+  test("is kept for those that may, and forgotten where the record says that they will not, or is gone", async () => {
+    const store = await withCheckpoints();
+    expect(await statesLeft(store)).toEqual(["running", "interrupted", "failed"]);
+  });
+
+  test("is kept for all while the records are damaged", async () => {
+    const store = await withCheckpoints();
+    await store.close();
+    const file = folder.at("data/operations.db");
+    await writeFile(file, (await readFile(file, "utf8")).replace('"completed"', '"Completed"'));
+    expect(await statesLeft(await open())).toHaveLength(scans.length + 1);
+  });
+});
+
 describe("what is damaged", () => {
   test("among the documents is reported and read-only, and the others work", async () => {
     const first = await open();
