@@ -1,10 +1,10 @@
-import { stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Root } from "../domain/book.ts";
 import type { OrganizeCatalogue } from "../domain/catalogue.ts";
 import type { Operation, OperationRun } from "../domain/operation.ts";
 import { type OrganizeProgress, type PlacedFile, placeText } from "../domain/organize.ts";
-import { AppError } from "../errors.ts";
+import { AppError, systemCode } from "../errors.ts";
 import { lookAt, mtimeMsOf } from "../files/facts.ts";
 import { hashPath } from "../files/hash.ts";
 
@@ -68,12 +68,17 @@ export function createVerifyRun(deps: VerifyDeps): OperationRun {
       savedMs = deps.now().getTime();
     }
 
+    const rootsSeen = new Map<string, bigint>();
     for (const { root, file } of filesOf(deps, operation, resumed)) {
       if (signal.aborted) {
         if (signal.reason !== "shutdown") catalogue.saveVerifyPosition(operation.id, null);
         signal.throwIfAborted();
       }
-      note(deps, tally, file, await judge(root, file, signal));
+      if (!rootsSeen.has(root.id)) rootsSeen.set(root.id, await inodeOf(root));
+      const verdict = await judge(root, file, signal);
+      // Of a disk that is not there every file seems to be gone.
+      if (verdict !== "ok" && (await inodeOf(root)) !== rootsSeen.get(root.id)) throw unavailable(root);
+      note(deps, tally, file, verdict);
       deps.onProgress(progressOf(operation.id, tally));
       if (deps.now().getTime() - savedMs >= saveEveryMs) await save(file);
     }
@@ -122,31 +127,49 @@ function* filesOf(
 async function judge(root: Root, file: PlacedFile, signal: AbortSignal): Promise<Verdict> {
   const absolute = path.join(root.path, file.path);
   const there = await lookAt(absolute);
-  if (there === null) {
-    await refuseAbsent(root);
-    return "missing";
-  }
+  if (there === null) return "missing";
   const { facts } = there;
-  if (there.kind === "symlink") return "ok";
+  if (there.kind === "symlink") return (await isThere(absolute)) ? "ok" : "missing";
   if (facts.sizeBytes !== file.sizeBytes || mtimeMsOf(facts.mtimeNs) !== file.mtimeMs) return "changed";
   try {
     return (await hashPath(absolute, { signal })) === file.sha256 ? "ok" : "rotten";
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof AppError && error.details?.["errno"] === "EACCES") return "unreadable";
+    // One bad sector must not keep all that comes behind it from being looked at.
+    if (isUnreadable(error)) return "unreadable";
     throw error;
   }
 }
 
-/** Of an unmounted disk every file seems to be missing. */
-async function refuseAbsent({ path: rootPath }: Root): Promise<void> {
-  await stat(rootPath).catch((cause: unknown) => {
-    throw new AppError("root_unavailable", `The root ${rootPath} cannot be found: is its disk mounted?`, {
-      cause,
-      retryable: true,
-      details: { path: rootPath },
-    });
-  });
+function isUnreadable(error: unknown): boolean {
+  const code = error instanceof AppError ? error.details?.["errno"] : systemCode(error);
+  return typeof code === "string" && ["EACCES", "EPERM", "EIO"].includes(code);
+}
+
+async function isThere(absolute: string): Promise<boolean> {
+  return await stat(absolute).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Throws `root_unavailable` where the root is not there, or as empty as the place where a disk is mounted. */
+async function inodeOf(root: Root): Promise<bigint> {
+  try {
+    const { ino } = await stat(root.path, { bigint: true });
+    if ((await readdir(root.path)).length > 0) return ino;
+  } catch (cause) {
+    throw unavailable(root, cause);
+  }
+  throw unavailable(root);
+}
+
+function unavailable({ path: rootPath }: Root, cause?: unknown): AppError {
+  return new AppError(
+    "root_unavailable",
+    `The root ${rootPath} is not what it was, or empty: is its disk mounted? Nothing is concluded about its files`,
+    { cause, retryable: true, details: { path: rootPath } },
+  );
 }
 
 function note({ catalogue, now }: VerifyDeps, tally: Tally, file: PlacedFile, verdict: Verdict): void {
@@ -174,7 +197,7 @@ function note({ catalogue, now }: VerifyDeps, tally: Tally, file: PlacedFile, ve
 const messages: Readonly<Record<Exclude<Verdict, "ok">, string>> = {
   changed: "It was changed since it was organized, by its size or its time; it is not watched over any more",
   missing: "It is not there any more",
-  unreadable: "It may not be read: check its permissions",
+  unreadable: "It could not be read: check its permissions, and the disk",
   rotten:
     "It looks untouched and holds something else than was organized: the disk or a cable is failing. Restore it from where it came or from a backup",
 };

@@ -1,6 +1,6 @@
 import fs from "node:fs/promises";
 import type { Root } from "../domain/book.ts";
-import type { ScanCatalogue } from "../domain/catalogue.ts";
+import type { ScanCatalogue, StoredUnit } from "../domain/catalogue.ts";
 import type { Operation, OperationRun } from "../domain/operation.ts";
 import { AppError } from "../errors.ts";
 import { unitPathOf } from "./group.ts";
@@ -75,9 +75,19 @@ async function exists(absolute: string): Promise<boolean> {
 
 /** A root without any entry is what the mount point of an unmounted disk looks like. */
 function refuseEmptied(catalogue: ScanCatalogue, root: Root, guard: RootGuard): void {
-  if (!guard.isEmpty || catalogue.unitsAfter(root.id, null, 1).length === 0) return;
+  if (!guard.isEmpty || !hasBooks(catalogue, root.id)) return;
   throw rootUnavailable(
     root.path,
     "is empty, although the catalogue knows books in it (if it is meant to be, make any folder in it)",
   );
+}
+
+/** Units without a book are where organized books were copied from: whoever has them organized may delete them. */
+function hasBooks(catalogue: ScanCatalogue, rootId: string): boolean {
+  for (let after: string | null = null; ; ) {
+    const units: readonly StoredUnit[] = catalogue.unitsAfter(rootId, after, 1000);
+    if (units.some(({ bookCount }) => bookCount > 0)) return true;
+    after = units.at(-1)?.path ?? null;
+    if (after === null) return false;
+  }
 }

@@ -257,12 +257,16 @@ export class CatalogueWriter {
   }
 }
 
-function isAt(row: Row, { to }: Relocation): boolean {
-  return (
+/** It lies there, and under these names. */
+function isAt(row: Row, { to, files }: Relocation): boolean {
+  const isPlace =
     text(row, "root_id") === to.rootId &&
     text(row, "path") === to.path &&
-    text(row, "unit_path") === to.unitPath
-  );
+    text(row, "unit_path") === to.unitPath;
+  if (!isPlace) return false;
+  const { tracks, companions }: StoredContent = JSON.parse(text(row, "content"));
+  const there = new Set([...tracks, ...companions].map(({ path }) => path));
+  return files.every((file) => there.has(file.to.path));
 }
 
 /** Equal where nothing that is shown or searched differs. */
