@@ -39,8 +39,14 @@ export interface Announcer {
   memoryPressure(level: string): void;
 }
 
-/** Turns what happens inside into the events of the contract. */
-export function createAnnouncer(publish: PublishEvent): Announcer {
+/**
+ * Turns what happens inside into the events of the contract. `wasRolledBack`: whether an organize had begun to touch
+ * files when it failed or was cancelled.
+ */
+export function createAnnouncer(
+  publish: PublishEvent,
+  wasRolledBack: (operationId: string) => boolean,
+): Announcer {
   const told = new Map<string, Map<BookEventType, number>>();
 
   function tellBooks(operationId: string, type: BookEventType, books: readonly BookSummary[]): void {
@@ -62,27 +68,18 @@ export function createAnnouncer(publish: PublishEvent): Announcer {
       }
       if (!isEnded(operation.state)) return;
       told.delete(operation.id);
-      if (operation.kind === "scan") {
-        publish({
-          event_type: "scan_finished",
-          ...about,
-          summary: operation.summary,
-          error: operation.error,
-        });
-      }
-      const { summary, error, state } = operation;
-      if (operation.kind === "organize" && state === "completed") {
+      const { id, kind, state, summary, error } = operation;
+      if (kind === "scan") publish({ event_type: "scan_finished", ...about, summary, error });
+      if (kind === "organize" && state === "completed") {
         publish({ event_type: "organize_finished", ...about, summary });
       }
-      if (operation.kind === "organize" && state !== "completed" && operation.attempts > 0) {
+      if (kind === "organize" && state !== "completed" && wasRolledBack(id)) {
         publish({ event_type: "organize_rolled_back", ...about, error });
       }
-      if (operation.kind === "undo" && state === "completed") {
+      if (kind === "undo" && state === "completed") {
         publish({ event_type: "undo_finished", ...about, summary });
       }
-      if (operation.state === "failed") {
-        publish({ event_type: "operation_failed", ...about, error: operation.error });
-      }
+      if (state === "failed") publish({ event_type: "operation_failed", ...about, error });
     },
     books: (operationId, news) => {
       tellBooks(operationId, "book_added", news.added);

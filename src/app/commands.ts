@@ -1,45 +1,32 @@
 import type { CommandHandlers } from "../bus/commands.ts";
-import {
-  fieldsFromWire,
-  wireBatch,
-  wireBook,
-  wireBookSummary,
-  wireOperation,
-  wirePlan,
-} from "../bus/wire.ts";
-import type { Book, Root } from "../domain/book.ts";
+import { fieldsFromWire, wireBook, wireBookSummary, wireOperations } from "../bus/wire.ts";
+import type { Book } from "../domain/book.ts";
 import type { BookQuery } from "../domain/catalogue.ts";
 import type { Diagnostics } from "../domain/diagnostic.ts";
-import type { Operation, OperationKind, OperationRequest } from "../domain/operation.ts";
+import type { Operation, OperationRequest } from "../domain/operation.ts";
 import { AppError } from "../errors.ts";
 import type { QueryAnswer } from "../library/queries.ts";
 import type { Queue } from "../queue/port.ts";
 import type { Catalogue } from "../store/ports.ts";
-import type { Organizing } from "./organizing.ts";
+import { createOrganizeHandlers, type OrganizeParts } from "./organize-commands.ts";
 import { type RootFolder, resolveFolder, scopeOf } from "./roots.ts";
 
-interface CommandParts {
-  readonly roots: readonly Root[];
+interface CommandParts extends OrganizeParts {
   readonly isOnline: (rootId: string) => boolean;
   readonly queue: Pick<Queue, "enqueue" | "cancel" | "list">;
   readonly catalogue: Pick<Catalogue, "book" | "setFields" | "historyOf">;
   readonly query: (query: BookQuery) => QueryAnswer;
   readonly findOperation: (id: string) => Operation | null;
-  /** Operations that this transaction has asked for already. */
-  readonly operationsOf: (transaction: string) => readonly Operation[];
   readonly diagnose: () => Promise<Diagnostics>;
   readonly reload: () => { readonly applied: readonly string[]; readonly needsRestart: readonly string[] };
   readonly onBookSet: (book: Book) => void;
-  readonly organizing: Pick<
-    Organizing,
-    "plan" | "organizeRequest" | "undoRequest" | "verifyRequest" | "history"
-  >;
 }
 
 /** What each command of the contract does. */
 export function createHandlers(parts: CommandParts): CommandHandlers {
   const { queue, catalogue } = parts;
   return {
+    ...createOrganizeHandlers(parts),
     scan: {
       run: async ({ root, path, force }, { transaction, priority }) => {
         // After a crash between the queue's record and the command's, the operations are there already.
@@ -53,40 +40,6 @@ export function createHandlers(parts: CommandParts): CommandHandlers {
           operationIds.push(id);
         }
         return { operationIds: [...new Set(operationIds)] };
-      },
-    },
-    organize: {
-      run: async ({ books, query, strategy, dry_run }, { transaction, priority }) => {
-        const asked = { books, query, strategy };
-        if (dry_run) return { data: wirePlan(await parts.organizing.plan(asked, neverAborted)) };
-        return await startOnce(parts, "organize", transaction, async () =>
-          parts.organizing.organizeRequest(asked, { transaction, priority }),
-        );
-      },
-    },
-    undo: {
-      run: async ({ operation_id: operationId, partial }, { transaction, priority }) =>
-        await startOnce(parts, "undo", transaction, () =>
-          parts.organizing.undoRequest({ operationId, partial }, { transaction, priority }),
-        ),
-    },
-    verify: {
-      run: async ({ root, path, books }, { transaction, priority }) =>
-        await startOnce(parts, "verify", transaction, async () => {
-          const isNamed = root !== undefined || path !== undefined;
-          const folder = isNamed ? await resolveFolder(parts.roots, root, path) : null;
-          // Reading everything again can wait for what somebody waits for.
-          const own = priority === "normal" ? "low" : priority;
-          return parts.organizing.verifyRequest({ folder, books }, { transaction, priority: own });
-        }),
-    },
-    history: {
-      run: async ({ operation_id: operationId, limit, offset }) => {
-        const { items, total } = await parts.organizing.history({ operationId, limit, offset });
-        const entries = items.map(({ batch, undoableUntil, moves }) =>
-          wireBatch(batch, undoableUntil, moves),
-        );
-        return { data: { items: entries, total } };
       },
     },
     query: {
@@ -107,7 +60,7 @@ export function createHandlers(parts: CommandParts): CommandHandlers {
     operations: {
       run: ({ state, limit, offset }) => {
         const { items, total } = queue.list({ limit, offset, ...(state === undefined ? {} : { state }) });
-        return { data: { items: items.map(wireOperation), total } };
+        return { data: { items: wireOperations(items), total } };
       },
     },
     cancel: {
@@ -136,21 +89,6 @@ export function createHandlers(parts: CommandParts): CommandHandlers {
       },
     },
   };
-}
-
-/** A dry run is short, and nobody can take it back: its answer is all that it does. */
-const neverAborted = new AbortController().signal;
-
-/** One operation, and the same one where a crash came between the queue's record of it and the command's. */
-async function startOnce(
-  { queue, operationsOf }: CommandParts,
-  kind: OperationKind,
-  transaction: string | null,
-  request: () => Promise<OperationRequest>,
-): Promise<{ readonly operationIds: readonly string[] }> {
-  const known = transaction === null ? [] : operationsOf(transaction);
-  const operation = known.find((each) => each.kind === kind) ?? (await queue.enqueue(await request()));
-  return { operationIds: [operation.id] };
 }
 
 export function scanRequest(

@@ -1,29 +1,23 @@
 import { randomUUID } from "node:crypto";
-import { setImmediate as turn } from "node:timers/promises";
 import type { Config } from "../config/schema.ts";
-import type { BatchRecord, JournalRecord } from "../domain/journal.ts";
 import type { Operation, OperationRequest, OperationRun } from "../domain/operation.ts";
-import type {
-  LastBatch,
-  OrganizeProgress,
-  Plan,
-  PlannableBook,
-  RootPath,
-  Strategy,
-} from "../domain/organize.ts";
+import type { LastBatch, OrganizeProgress, Plan, PlannableBook, Strategy } from "../domain/organize.ts";
 import { parseTemplate } from "../domain/template.ts";
 import { AppError } from "../errors.ts";
 import type { BatchDeps } from "../organize/batch.ts";
 import { createOrganizeRun } from "../organize/organize.ts";
 import { createPlan, type PlanRules } from "../organize/plan.ts";
 import { recoverBatches, type Unrecovered } from "../organize/recover.ts";
-import { expireBatches, undoableUntilMs } from "../organize/retention.ts";
+import { expireBatches } from "../organize/retention.ts";
 import { createUndoRun, undoable } from "../organize/undo.ts";
 import { createVerifyRun } from "../organize/verify.ts";
 import type { Store } from "../store/open.ts";
 import type { BookNews } from "./announce.ts";
+import { type BatchHistory, createBatchHistory } from "./batch-history.ts";
+import { booksOfRoots, foundBooks, namedBooks } from "./chosen-books.ts";
 import type { LiveSettings } from "./live-settings.ts";
 import type { Logger } from "./logger.ts";
+import { createProgressView } from "./progress-view.ts";
 import { type RootFolder, scopeOf } from "./roots.ts";
 
 interface OrganizingOptions {
@@ -31,7 +25,7 @@ interface OrganizingOptions {
   readonly live: () => LiveSettings;
   readonly store: Pick<Store, "catalogue" | "journals">;
   readonly log: Logger;
-  readonly onProgress: (progress: OrganizeProgress) => void;
+  readonly onProgress: (progress: OrganizeProgress, last: LastBatch | null) => void;
   readonly onBooks: (operationId: string, news: BookNews) => void;
 }
 
@@ -40,6 +34,12 @@ interface OrganizeAsked {
   readonly books?: readonly string[] | undefined;
   readonly query?: string | undefined;
   readonly strategy?: Strategy | undefined;
+}
+
+interface VerifyAsked {
+  /** Null for all roots. */
+  readonly folder: RootFolder | null;
+  readonly books?: readonly string[] | undefined;
 }
 
 type Asked = Pick<OperationRequest, "priority" | "transaction">;
@@ -52,49 +52,40 @@ export interface Organizing {
   };
   /** What an organize would do now. Throws `not_found` for a book that is not known. */
   plan(asked: OrganizeAsked, signal: AbortSignal): Promise<Plan>;
-  organizeRequest(what: OrganizeAsked, asked: Asked): OperationRequest;
+  /** Throws `not_found` for a book that is not known. */
+  organizeRequest(what: OrganizeAsked, asked: Asked): Promise<OperationRequest>;
   /** Throws `not_found` or `conflict` where there is nothing to undo, with the reason. */
   undoRequest(
     what: { readonly operationId?: string | undefined; readonly partial: boolean },
     asked: Asked,
   ): Promise<OperationRequest>;
-  verifyRequest(
-    what: { readonly folder: RootFolder | null; readonly books?: readonly string[] | undefined },
-    asked: Asked,
-  ): OperationRequest;
-  /** What each batch did, newest first. */
-  history(what: {
-    readonly operationId?: string | undefined;
-    readonly limit: number;
-    readonly offset: number;
-  }): Promise<{
-    readonly items: readonly BatchEntry[];
-    readonly total: number;
-  }>;
-  /** The newest batch that can be looked back on; null where there is none. */
-  lastBatch(): LastBatch | null;
+  /** Throws `not_found` for a book that is not known. */
+  verifyRequest(what: VerifyAsked, asked: Asked): Promise<OperationRequest>;
+  readonly history: BatchHistory["look"];
+  /** Whether the operation had begun to touch files, and all of it was taken back. */
+  wasRolledBack(operationId: string): boolean;
   /** Ends what a crash left open; what waits for a disk is answered. */
   recover(): Promise<readonly Unrecovered[]>;
+  /** Forgets what is too old to be undone. */
   expire(): Promise<void>;
-  publishIdle(): void;
+  /** Says again how far organizing is, with what can be undone by now. */
+  publish(): void;
 }
 
-/** A batch as people look back on it. */
-interface BatchEntry {
-  readonly batch: BatchRecord;
-  readonly undoableUntil: string | null;
-  /** From where to where, where one batch is asked for. */
-  readonly moves?: readonly { readonly from: RootPath; readonly to: RootPath }[];
-}
-
-/** So many books are planned by name, each with its own folders as scopes; more take their roots as a whole. */
+/** So many books are named by their own folders; more take all roots. */
 const booksWithOwnScopes = 50;
-const page = 200;
 
-/** Gives organizing what it works with. */
+/** Gives organizing what it works with, and tells how far it is. */
 export function createOrganizing(options: OrganizingOptions): Organizing {
-  const { config, live, store, log, onProgress, onBooks } = options;
+  const { config, live, store, log, onBooks } = options;
   const { catalogue, journals } = store;
+  const history = createBatchHistory(journals, () => live().organize.undo_days);
+  let shown = idle;
+  let last = history.last();
+  const tell = createProgressView((progress: OrganizeProgress) => {
+    shown = progress;
+    options.onProgress(progress, last);
+  });
   const deps: BatchDeps = {
     journals,
     catalogue,
@@ -104,20 +95,33 @@ export function createOrganizing(options: OrganizingOptions): Organizing {
     onBooks: (operationId, outcome) => onBooks(operationId, { ...outcome, missing: [] }),
     warn: (message) => log.warn(message),
   };
-  const organize = createOrganizeRun({
-    ...deps,
-    roots: config.roots,
-    plan: ({ input }, signal) => plan(askedOf(input), signal),
-    onProgress,
-  });
-  const undo = createUndoRun({ ...deps, onProgress });
-  const verify = createVerifyRun({ roots: config.roots, catalogue, now: deps.now, onProgress });
+
+  /** An operation whose progress is told, its last value at its end. */
+  function told(create: (onProgress: (progress: OrganizeProgress) => void) => OperationRun): OperationRun {
+    return async (operation, context) => {
+      let newest: OrganizeProgress = { ...idle, operationId: operation.id };
+      const run = create((progress) => {
+        newest = progress;
+        tell(progress);
+      });
+      try {
+        const summary = await run(operation, context);
+        newest = { ...newest, percent: 100 };
+        return summary;
+      } catch (error) {
+        if (!context.signal.aborted) newest = { ...newest, state: "failed" };
+        throw error;
+      } finally {
+        last = history.last();
+        tell(newest.state === "failed" ? newest : { ...newest, state: "idle" });
+      }
+    };
+  }
 
   async function plan(asked: OrganizeAsked, signal: AbortSignal): Promise<Plan> {
     const rules = rulesOf(config, live(), asked.strategy);
-    const books = await booksOf(asked, rules, signal);
     return await createPlan({
-      books,
+      books: await booksOf(asked, rules, signal),
       roots: config.roots,
       rules,
       hasOtherBooks: (...args) => catalogue.hasOtherBooks(...args),
@@ -126,78 +130,65 @@ export function createOrganizing(options: OrganizingOptions): Organizing {
   }
 
   async function booksOf(
-    asked: OrganizeAsked,
+    { books, query }: OrganizeAsked,
     rules: PlanRules,
     signal: AbortSignal,
-  ): Promise<PlannableBook[]> {
-    if (asked.books !== undefined) return asked.books.map(knownBook);
-    if (asked.query !== undefined) return (await found(asked.query, signal)).map(knownBook);
-    const books: PlannableBook[] = [];
-    for (const { id: rootId, kind } of config.roots) {
-      if (kind === "library" && !rules.library) continue;
-      let after: string | null = null;
-      for (;;) {
-        const ids = catalogue.booksOfRoot(rootId, after, page);
-        for (const id of ids) books.push(knownBook(id));
-        after = ids.at(-1) ?? null;
-        if (ids.length < page) break;
-        signal.throwIfAborted();
-        await turn();
-      }
-    }
-    return books;
+  ): Promise<readonly PlannableBook[]> {
+    if (books !== undefined) return await namedBooks(catalogue, books, signal);
+    if (query !== undefined) return await foundBooks(catalogue, query, signal);
+    const due = config.roots.filter(({ kind }) => kind === "inbox" || rules.library);
+    return await booksOfRoots(
+      catalogue,
+      due.map(({ id }) => id),
+      signal,
+    );
   }
 
-  async function found(text: string, signal: AbortSignal): Promise<readonly string[]> {
-    const ids: string[] = [];
-    for (;;) {
-      const { items, total } = catalogue.query({ text, limit: page, offset: ids.length });
-      ids.push(...items.map(({ id }) => id));
-      if (items.length === 0 || ids.length >= total) return ids;
-      signal.throwIfAborted();
-      await turn();
-    }
+  /** The folders of these books, or all roots where they are many. Throws `not_found`. */
+  async function scopesOf(
+    books: readonly string[] | undefined,
+    scopeOfBook: (book: PlannableBook) => string,
+  ): Promise<readonly string[]> {
+    const named = books === undefined ? null : await namedBooks(catalogue, books, neverAborted);
+    if (named === null || named.length > booksWithOwnScopes) return config.roots.map(({ id }) => `${id}:/`);
+    return named.map(scopeOfBook);
   }
 
-  function knownBook(id: string): PlannableBook {
-    const book = catalogue.plannableBook(id);
-    if (book !== null) return book;
-    throw new AppError("not_found", `There is no book with the id "${id}"`, { details: { book: id } });
-  }
-
-  /** Where it puts something first, then what it takes from. */
-  function scopesOf(asked: OrganizeAsked): readonly string[] {
-    const { destination } = rulesOf(config, live(), asked.strategy);
-    const target = destination === null ? [] : [`${destination.id}:/`];
-    const named = asked.books?.map(knownBook) ?? [];
-    if (asked.books !== undefined && named.length <= booksWithOwnScopes) {
-      return unique([...target, ...named.map(({ rootId, unitPath }) => `${rootId}:/${unitPath}`)]);
-    }
-    return unique([...target, ...config.roots.map(({ id }) => `${id}:/`)]);
-  }
-
-  function newest(isAsked: (state: BatchRecord["state"]) => boolean): BatchRecord | undefined {
-    return journals.batches().find(({ kind, state }) => kind === "organize" && isAsked(state));
-  }
-
-  function undoableUntil(batch: BatchRecord): string | null {
-    if (batch.kind !== "organize" || !isUndoable(batch.state)) return null;
-    const untilMs = undoableUntilMs(batch, live().organize.undo_days);
-    return untilMs === null ? null : new Date(untilMs).toISOString();
+  /** A book of a library goes to any folder of its root. */
+  function organizedScope(book: PlannableBook): string {
+    const root = config.roots.find(({ id }) => id === book.rootId);
+    return root?.kind === "library" ? `${root.id}:/` : ownScope(book);
   }
 
   return {
-    runs: { organize, undo, verify },
+    runs: {
+      organize: told((onProgress) =>
+        createOrganizeRun({
+          ...deps,
+          roots: config.roots,
+          plan: ({ input }, signal) => plan(askedOf(input), signal),
+          onProgress,
+        }),
+      ),
+      undo: told((onProgress) => createUndoRun({ ...deps, onProgress })),
+      verify: told((onProgress) =>
+        createVerifyRun({ roots: config.roots, catalogue, now: deps.now, onProgress }),
+      ),
+    },
     plan,
-    organizeRequest: (what, asked) => ({
-      kind: "organize",
-      ...asked,
-      scopes: scopesOf(what),
-      input: { books: what.books ?? null, query: what.query ?? null, strategy: what.strategy ?? null },
-    }),
+    async organizeRequest({ books, query, strategy }, asked) {
+      const { destination } = rulesOf(config, live(), strategy);
+      const target = destination === null ? [] : [`${destination.id}:/`];
+      return {
+        kind: "organize",
+        ...asked,
+        scopes: unique([...target, ...(await scopesOf(books, organizedScope))]),
+        input: { books: books ?? null, query: query ?? null, strategy: strategy ?? null },
+      };
+    },
     async undoRequest({ operationId, partial }, asked) {
-      const id = operationId ?? newest(isUndoable)?.operationId;
-      if (id === undefined) throw new AppError("not_found", "Nothing was organized that could be undone");
+      const id = operationId ?? history.newestUndoable();
+      if (id === null) throw new AppError("not_found", "Nothing was organized that could be undone");
       const batch = undoable(journals, id);
       const [begun] = await journals.read(batch.operationId);
       const roots = begun?.type === "begun" ? begun.roots : [];
@@ -208,49 +199,38 @@ export function createOrganizing(options: OrganizingOptions): Organizing {
         input: { batch: batch.operationId, partial },
       };
     },
-    verifyRequest: ({ folder, books }, asked) => ({
-      kind: "verify",
-      ...asked,
-      scopes: folder === null ? config.roots.map(({ id }) => `${id}:/`) : [scopeOf(folder)],
-      input: { root_id: folder?.root.id ?? null, path: folder?.path ?? null, books: books ?? null },
-    }),
-    async history({ operationId, limit, offset }) {
-      if (operationId === undefined) {
-        const all = journals.batches();
-        const items = all.slice(offset, offset + limit);
-        return {
-          items: items.map((batch) => ({ batch, undoableUntil: undoableUntil(batch) })),
-          total: all.length,
-        };
-      }
-      const batch = journals.batch(operationId);
-      if (batch === null)
-        throw new AppError("not_found", `No batch ${operationId} is known, or it has expired`);
-      const moves = batch.state === "open" ? [] : movesOf(await journals.read(operationId));
-      return { items: [{ batch, undoableUntil: undoableUntil(batch), moves }], total: 1 };
+    async verifyRequest({ folder, books }, asked) {
+      const scopes = await scopesOf(books, ownScope);
+      return {
+        kind: "verify",
+        ...asked,
+        scopes: unique(folder === null ? scopes : [scopeOf(folder)]),
+        input: { root_id: folder?.root.id ?? null, path: folder?.path ?? null, books: books ?? null },
+      };
     },
-    lastBatch() {
-      const batch = newest(isLookedBackOn);
-      if (batch === undefined || batch.finishedAt === null) return null;
-      const { operationId, finishedAt, books, files } = batch;
-      return { operationId, finishedAt, books, files, undoableUntil: undoableUntil(batch) };
+    history: history.look,
+    wasRolledBack: (operationId) => journals.batch(operationId)?.state === "rolled_back",
+    async recover() {
+      const unrecovered = await recoverBatches(deps);
+      publish();
+      return unrecovered;
     },
-    recover: () => recoverBatches(deps),
-    expire: () => {
+    async expire() {
       const { undo_days: undoDays, trash_days: trashDays } = live().organize;
-      return expireBatches(deps, { undoDays, trashDays });
+      await expireBatches(deps, { undoDays, trashDays });
+      publish();
     },
-    publishIdle: () => onProgress(idleOrganize),
+    publish,
   };
+
+  function publish(): void {
+    last = history.last();
+    options.onProgress(shown, last);
+  }
 }
 
-function isUndoable(state: BatchRecord["state"]): boolean {
-  return state === "ended" || state === "partly_undone";
-}
-
-function isLookedBackOn(state: BatchRecord["state"]): boolean {
-  return isUndoable(state) || state === "undone";
-}
+/** Looking books up is short, and nobody can take it back. */
+const neverAborted = new AbortController().signal;
 
 function rulesOf(config: Config, live: LiveSettings, strategy: Strategy | undefined): PlanRules {
   const { organize } = live;
@@ -277,18 +257,16 @@ function askedOf(input: Operation["input"]): OrganizeAsked {
   return { books: books ?? undefined, query: query ?? undefined, strategy: strategy ?? undefined };
 }
 
+function ownScope({ rootId, unitPath }: PlannableBook): string {
+  return `${rootId}:/${unitPath}`;
+}
+
 function unique(scopes: readonly string[]): readonly string[] {
   return [...new Set(scopes)];
 }
 
-function movesOf(records: readonly JournalRecord[]): NonNullable<BatchEntry["moves"]> {
-  return records.flatMap((record) =>
-    record.type === "planned" && record.relocates !== null ? [record.relocates] : [],
-  );
-}
-
 /** Nothing is being organized. */
-export const idleOrganize: OrganizeProgress = {
+const idle: OrganizeProgress = {
   state: "idle",
   operationId: null,
   booksTotal: 0,

@@ -3,13 +3,13 @@ import { type Bus, createBus } from "../bus/bus.ts";
 import type { Transport } from "../bus/connection.ts";
 import { systemClock } from "../bus/ports.ts";
 import { commands } from "../bus/topics.ts";
-import { wireLibrary, wireOrganize, wireQueue, wireScan } from "../bus/wire.ts";
+import { wireLibrary, wireQueue, wireScan } from "../bus/wire.ts";
+import { wireOrganize } from "../bus/wire-organize.ts";
 import { changedSettings } from "../config/changed.ts";
 import type { ConfigResult } from "../config/load.ts";
 import type { Root } from "../domain/book.ts";
 import type { Diagnostics } from "../domain/diagnostic.ts";
 import { isEnded, type Operation, type OperationState } from "../domain/operation.ts";
-import type { OrganizeProgress } from "../domain/organize.ts";
 import { toErrorRecord } from "../errors.ts";
 import { collectGarbage, createIdleCollector } from "../health/collect.ts";
 import { rootState } from "../health/diagnostics.ts";
@@ -25,7 +25,7 @@ import type { Diagnosis } from "./diagnosis.ts";
 import { createHeartbeat } from "./heartbeat.ts";
 import { liveSettings } from "./live-settings.ts";
 import type { Logger } from "./logger.ts";
-import { createOrganizing, idleOrganize } from "./organizing.ts";
+import { createOrganizing } from "./organizing.ts";
 import { createRootStates } from "./root-states.ts";
 import { createScanning } from "./scanning.ts";
 
@@ -84,7 +84,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     newId: randomUUID,
     log,
   });
-  const announcer = createAnnouncer(bus.publishEvent);
+  const announcer = createAnnouncer(bus.publishEvent, (id) => organizing.wasRolledBack(id));
   const rootStates = createRootStates({
     roots: config.roots,
     catalogue,
@@ -105,7 +105,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     live: () => live,
     store,
     log,
-    onProgress: publishOrganize,
+    onProgress: (progress, last) => bus.publishState("organize", wireOrganize(progress, last)),
     onBooks: booksChanged,
   });
   const playlists = createPlaylists({
@@ -171,7 +171,8 @@ export function buildRunner(parts: RunnerParts): Runner {
       publishLibrary.wish();
       void store.forgetEndedScans();
     }
-    if (["organize", "undo", "verify"].includes(operation.kind)) organizeEnded(operation);
+    // What it found stands among the checks.
+    if (operation.kind === "verify") void diagnose();
     if (operation.state === "failed") log.error(`${operation.kind} failed: ${operation.error?.message}`);
     bus.operationEnded(operation);
   }
@@ -180,17 +181,6 @@ export function buildRunner(parts: RunnerParts): Runner {
     announcer.books(operationId, news);
     playlists.changed([...news.added, ...news.changed, ...news.missing].map(({ id }) => id));
     publishLibrary.wish();
-  }
-
-  function publishOrganize(progress: OrganizeProgress): void {
-    bus.publishState("organize", wireOrganize(progress, organizing.lastBatch()));
-  }
-
-  /** Its last value says how it came out; then nothing is under way. */
-  function organizeEnded({ id, state, kind }: Operation): void {
-    if (state === "failed") publishOrganize({ ...idleOrganize, state: "failed", operationId: id });
-    else publishOrganize({ ...idleOrganize, operationId: id });
-    if (kind === "verify") void diagnose();
   }
 
   function rootChanged(root: Root, isOnline: boolean): void {
@@ -264,6 +254,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     log.setLevel(live.logLevel);
     queue.setConcurrency(live.operationConcurrency);
     scanning.applySettings();
+    organizing.publish();
     publishSettings();
     void playlists.sync();
     return changed;
@@ -289,7 +280,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     publishInfo();
     publishSettings();
     scanning.publishIdle();
-    organizing.publishIdle();
+    organizing.publish();
     bus.publishState("diagnostics", { worst: diagnostics.worst, checks: diagnostics.checks });
     publishQueue.wish();
     publishLibrary.wish();
@@ -302,7 +293,6 @@ export function buildRunner(parts: RunnerParts): Runner {
     await bus.start();
     await recoverBatches();
     await organizing.expire();
-    organizing.publishIdle();
     queue.start();
     void playlists.sync();
     idle.worked();

@@ -11,8 +11,8 @@ import type { Store } from "../store/open.ts";
 import type { BookNews } from "./announce.ts";
 import type { LiveSettings } from "./live-settings.ts";
 import type { Logger } from "./logger.ts";
+import { createProgressView } from "./progress-view.ts";
 import type { RootStates } from "./root-states.ts";
-import { createScanView } from "./scan-view.ts";
 
 interface ScanningOptions {
   readonly config: Config;
@@ -35,7 +35,7 @@ export interface Scanning {
 /** Gives a scan what it works with, and notes which roots turn out to be away or back. */
 export function createScanning(options: ScanningOptions): Scanning {
   const { config, live, store, rootStates, log, onProgress, onBooks } = options;
-  const showProgress = createScanView(onProgress);
+  const showProgress = createProgressView(onProgress);
   const tags = createTagReader({
     concurrency: live().scanConcurrency,
     fileTimeoutMs: config.scan.file_timeout_ms,

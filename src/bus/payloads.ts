@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { severities } from "../domain/diagnostic.ts";
 import { operationKinds, operationStates, priorities } from "../domain/operation.ts";
-import { strategies } from "../domain/organize.ts";
 import { wireErrorCodes } from "../errors.ts";
 
 /*
@@ -9,10 +8,10 @@ import { wireErrorCodes } from "../errors.ts";
  * or removed, since other people's templates rely on them.
  */
 
-const count = z.int().min(0);
-const time = z.iso.datetime().describe("RFC 3339, UTC");
-const percent = z.number().min(0).max(100).nullable().describe("null while the total is unknown");
-const operationId = z.string().describe("id of the operation");
+export const count = z.int().min(0);
+export const time = z.iso.datetime().describe("RFC 3339, UTC");
+export const percent = z.number().min(0).max(100).nullable().describe("null while the total is unknown");
+export const operationId = z.string().describe("id of the operation");
 
 /** What every JSON state carries beside its own keys. */
 export const stamp = {
@@ -61,96 +60,6 @@ export const scanShape = {
   resumed_from: z.string().nullable().describe("the folder after which an interrupted scan went on"),
   problems: count,
 };
-
-export const organizeShape = {
-  state: z.enum([
-    "idle",
-    "planning",
-    "placing",
-    "committing",
-    "rolling_back",
-    "undoing",
-    "verifying",
-    "failed",
-  ]),
-  operation_id: operationId.nullable(),
-  books_total: count,
-  books_done: count,
-  files_total: count,
-  files_done: count,
-  bytes_total: count,
-  bytes_done: count,
-  percent,
-  last_batch: z
-    .strictObject({
-      operation_id: operationId,
-      finished_at: time,
-      books: count,
-      files: count,
-      undoable_until: time.nullable().describe("null where it was undone or is too old"),
-    })
-    .nullable(),
-  conflicts: count.describe("books that were left out"),
-};
-
-const placeName = z.string().describe("root id, colon, path from the root with a leading slash");
-
-/** What `organize` with `dry_run` answers; lists hold the first ones, the counts are exact. */
-export const planShape = z
-  .strictObject({
-    moves: z
-      .array(
-        z.strictObject({
-          book: z.string(),
-          from: placeName,
-          to: placeName,
-          strategy: z.enum(strategies),
-          bytes: count,
-        }),
-      )
-      .describe("the first 500"),
-    move_count: count,
-    conflicts: z
-      .array(
-        z.strictObject({
-          book: z.string(),
-          path: placeName,
-          code: z.string(),
-          with: z.string().nullable(),
-          message: z.string(),
-        }),
-      )
-      .describe("the first 100"),
-    conflict_count: count,
-    skipped: z
-      .array(z.strictObject({ book: z.string(), reason: z.string() }))
-      .describe("the first 100 that are left alone"),
-    skipped_count: count,
-    bytes_needed: count,
-    bytes_free: count,
-  })
-  .meta({ title: "plan" });
-
-/** A batch as `history` lists it. */
-export const batchShape = z
-  .strictObject({
-    operation_id: operationId,
-    kind: z.enum(["organize", "undo"]),
-    state: z.enum(["open", "ended", "rolled_back", "partly_undone", "undone"]),
-    started_at: time,
-    finished_at: time.nullable(),
-    books: count,
-    files: count,
-    bytes: count,
-    undoes: z.string().nullable().describe("of an undo: the batch that it took back"),
-    undone_by: z.string().nullable(),
-    undoable_until: time.nullable(),
-    moves: z
-      .array(z.strictObject({ from: placeName, to: placeName }))
-      .optional()
-      .describe("where one batch is asked for: the first 500"),
-  })
-  .meta({ title: "batch" });
 
 const waitingReasons = ["scope_busy", "dependency", "retry", "paused", "no_worker"] as const;
 

@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { everyCommand } from "./command-schema.ts";
+import { batchShape, planShape } from "./organize-payloads.ts";
 import { bookShape, bookSummaryShape, errorShape, eventTypes, operationShape } from "./payloads.ts";
-import { commands, everyCommand, otherTopics, stateTopics } from "./topics.ts";
+import { commands, otherTopics, stateTopics } from "./topics.ts";
 
 /** The reference page of topics and commands, in Markdown, made from the table. */
 export function topicReference(): string {
@@ -15,7 +17,7 @@ export function topicReference(): string {
     commandsIntro,
     ...Object.entries(commands).map(([name, command]) => commandSection(name, command)),
     "## Types",
-    ...[bookSummaryShape, bookShape, operationShape, errorShape].map(typeSection),
+    ...[bookSummaryShape, bookShape, planShape, batchShape, operationShape, errorShape].map(typeSection),
   ];
   return `${sections.join("\n\n")}\n`;
 }
@@ -36,7 +38,8 @@ ${keyTable(z.strictObject(everyCommand), "input")}
 The answer comes on \`<base>/response/<command>\`, and with MQTT 5 also on the request's Response Topic where that
 lies below \`tomekeeper/\` and is none of a runner's own, with its Correlation Data. A command that starts
 operations is answered twice: \`accepted\` with the operations' ids, and when all of them have ended \`ok\`, or
-\`error\`, with \`data\` {operation_id, operation_ids, state, summary}.`;
+\`error\`, with \`data\` {operation_id, operation_ids, state, summary}. \`organize\` with \`dry_run\` starts none, and is
+answered once.`;
 
 function stateSection(topic: (typeof stateTopics)[keyof typeof stateTopics]): string {
   const pace =
@@ -62,12 +65,18 @@ function otherSection(): string {
 }
 
 function commandSection(name: string, command: (typeof commands)[keyof typeof commands]): string {
-  const { transaction: _transaction, priority: _priority, ...own } = command.input.shape;
+  const { transaction: _transaction, priority, ...others } = command.input.shape;
+  const own = priority === everyCommand.priority ? others : { ...others, priority };
   const keys = Object.keys(own).length === 0 ? "No keys." : keyTable(z.strictObject(own), "input");
   const which = command.manner.startsWith("starts") ? "the first answer" : "the answer";
-  const title = schemaOf(command.result, "output").title;
-  const data = title === undefined ? `:\n\n${keyTable(command.result, "output")}` : ` is a \`${title}\`.`;
+  const results = command.result instanceof z.ZodUnion ? command.result.options : [command.result];
+  const data = results.map(resultText).join("\n\nWhere the command only looks, `data`");
   return `### \`${name}\`\n\n${command.description}\n\n${keys}\n\n\`data\` of ${which}${data}`;
+}
+
+function resultText(result: z.ZodType): string {
+  const { title } = schemaOf(result, "output");
+  return title === undefined ? `:\n\n${keyTable(result, "output")}` : ` is a \`${title}\`.`;
 }
 
 function typeSection(type: z.ZodType): string {

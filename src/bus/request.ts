@@ -1,7 +1,8 @@
 import type { z } from "zod";
 import type { Priority } from "../domain/operation.ts";
 import { AppError } from "../errors.ts";
-import { asTransaction, type CommandName, commands, isCommandName } from "./topics.ts";
+import { asTransaction } from "./command-schema.ts";
+import { type CommandName, commands, isCommandName } from "./topics.ts";
 
 /** Larger payloads are refused before they are looked into. */
 export const maxPayloadBytes = 256 * 1024;

@@ -1,9 +1,21 @@
 import { z } from "zod";
-import type { bookFields } from "../domain/compose.ts";
-import { operationStates, priorities } from "../domain/operation.ts";
+import { operationStates } from "../domain/operation.ts";
 import { strategies } from "../domain/organize.ts";
+import { foldText } from "../domain/text.ts";
 import {
-  batchShape,
+  bookFieldsInput,
+  bookIds,
+  command,
+  folderPath,
+  id,
+  limit,
+  lowPriority,
+  offset,
+  searched,
+  started,
+} from "./command-schema.ts";
+import { batchShape, organizeShape, planShape } from "./organize-payloads.ts";
+import {
   bookShape,
   bookStates,
   bookSummaryShape,
@@ -16,8 +28,6 @@ import {
   logShape,
   memoryShape,
   operationShape,
-  organizeShape,
-  planShape,
   queueShape,
   scanShape,
   settingsShape,
@@ -142,76 +152,13 @@ export const otherTopics = {
   },
 } as const;
 
-const transaction = z
-  .string()
-  .regex(/^[A-Za-z0-9_.:-]{1,64}$/, "1 to 64 of A-Z a-z 0-9 _ . : -")
-  .describe("echoed in every answer; the same one within 24 hours is answered again and does nothing twice");
-
-/** Keys that every command takes. */
-export const everyCommand = {
-  transaction: transaction.optional(),
-  priority: z.enum(priorities).default("normal").describe("of the operations it starts"),
-};
-
-const id = z.string().min(1).max(64);
-const searched = z.string().max(500);
-const limit = z.int().min(1).max(200).default(50);
-const offset = z.int().min(0).default(0);
-const started = z.strictObject({ operation_id: id, operation_ids: z.array(id) });
-const text = z.string().max(1_000).nullable();
-const names = z.array(z.string().min(1).max(500)).max(200);
-
-const fields = z
-  .strictObject({
-    title: text,
-    subtitle: text,
-    authors: names,
-    narrators: names,
-    series: z
-      .array(
-        z.strictObject({
-          name: z.string().min(1).max(500),
-          position: z.string().max(50).nullable().default(null).describe('text: `"0.5"`, `"1-3"`, `"1a"`'),
-        }),
-      )
-      .max(50),
-    year: z.int().min(0).max(9999).nullable(),
-    publisher: text,
-    language: text,
-    description: z.string().max(50_000).nullable(),
-    genres: names,
-    asin: text,
-    isbn: text,
-    explicit: z.boolean().nullable(),
-    abridged: z.boolean().nullable(),
-  } satisfies Record<(typeof bookFields)[number], z.ZodType>)
-  .partial()
-  .refine((given) => Object.keys(given).length > 0, "names no field");
-
-/**
- * `reads`: changes nothing, so its answers need no durable record. `acts`: does its work before it answers.
- * `starts`: starts operations; accepted first, a second answer when all of them have ended. `starts_or_reads`: the one
- * or the other, by its keys.
- */
-type Manner = "reads" | "acts" | "starts" | "starts_or_reads";
-
-interface CommandEntry<M extends Manner, Input extends z.ZodRawShape, Result extends z.ZodType> {
-  readonly input: z.ZodObject<Input & typeof everyCommand>;
-  /** `data` of the answer with status `ok`; for a command that starts operations, of `accepted`. */
-  readonly result: Result;
-  readonly manner: M;
-  readonly description: string;
-}
-
 export const commands = {
   scan: command(
     "starts",
     "Looks for new, changed and vanished books: one operation per root.",
     {
       root: id.optional().describe("a root's id"),
-      path: z
-        .string()
-        .max(4_096)
+      path: folderPath
         .optional()
         .describe("a folder of that root; without `root` only where there is one root"),
       force: z.boolean().default(false).describe("reads unchanged files again too"),
@@ -220,19 +167,18 @@ export const commands = {
   ),
   organize: command(
     "starts_or_reads",
-    "Puts books where the pattern says: all of a batch, or none of it.",
+    "Puts books where the pattern says: all of a batch, or none of it. With `dry_run` it only answers what it would do.",
     {
-      books: z
-        .array(id)
-        .min(1)
-        .max(10_000)
+      books: bookIds.optional().describe("ids; without `books` and `query` all that are due"),
+      query: searched
+        .refine((text) => foldText(text) !== "", "holds nothing to search for")
         .optional()
-        .describe("ids; without `books` and `query` all that are due"),
-      query: searched.optional().describe("the books that this text finds"),
+        .describe("the books that this text finds; not beside `books`"),
       strategy: z.enum(strategies).optional().describe("instead of the configured one"),
-      dry_run: z.boolean().default(false).describe("only answers what would be done"),
+      dry_run: z.boolean().default(false).describe("touches nothing, and answers `ok` with the plan at once"),
     },
     z.union([started, planShape]),
+    ["books", "query"],
   ),
   undo: command(
     "starts",
@@ -242,25 +188,28 @@ export const commands = {
       partial: z
         .boolean()
         .default(false)
-        .describe("where files refuse, undoes the rest; otherwise nothing is undone then"),
+        .describe("undoes the rest where files refuse; without it nothing is undone then"),
     },
     started,
   ),
   verify: command(
     "starts",
-    "Reads organized files again and compares them with what was recorded; at low priority unless asked otherwise.",
+    "Reads organized files again and compares them with what was recorded of them.",
     {
       root: id.optional().describe("a root's id"),
-      path: z.string().max(4_096).optional().describe("a folder of that root"),
-      books: z.array(id).min(1).max(10_000).optional().describe("ids"),
+      path: folderPath
+        .optional()
+        .describe("a folder of that root; without `root` only where there is one root"),
+      books: bookIds.optional().describe("ids; of these only what lies in `root` and `path`, where given"),
+      priority: lowPriority,
     },
     started,
   ),
   history: command(
     "reads",
     "What was organized and undone, newest first.",
-    { operation_id: id.optional().describe("one batch, with from where to where"), limit, offset },
-    z.strictObject({ items: z.array(batchShape), total: z.int() }),
+    { operation_id: id.optional().describe("that batch alone, with from where to where"), limit, offset },
+    z.strictObject({ items: z.array(batchShape), total: z.int().describe("of all that are remembered") }),
   ),
   query: command(
     "reads",
@@ -299,7 +248,7 @@ export const commands = {
   set: command(
     "acts",
     "Corrects a book. What is set here wins over every source; `null` and `[]` say that there is none.",
-    { book: id, fields },
+    { book: id, fields: bookFieldsInput },
     bookShape,
   ),
   reload: command(
@@ -324,12 +273,6 @@ export function isCommandName(name: string): name is CommandName {
   return Object.hasOwn(commands, name);
 }
 
-/** The transaction, if this is a valid one. */
-export function asTransaction(value: unknown): string | null {
-  const parsed = transaction.safeParse(value);
-  return parsed.success ? parsed.data : null;
-}
-
 /** Everything below `<base>/` that only the runner may say, by its first level. */
 export const ownLevels: ReadonlySet<string> = new Set([
   ...Object.values(stateTopics).map((topic) => topic.path),
@@ -352,13 +295,4 @@ function state<Shape extends z.ZodRawShape>(
   expirySeconds: number | null = null,
 ): StateTopic<Shape> {
   return { path, payload: z.strictObject({ ...shape, ...stamp }), description, pace, expirySeconds };
-}
-
-function command<M extends Manner, Input extends z.ZodRawShape, Result extends z.ZodType>(
-  manner: M,
-  description: string,
-  input: Input,
-  result: Result,
-): CommandEntry<M, Input, Result> {
-  return { manner, description, input: z.strictObject({ ...input, ...everyCommand }), result };
 }

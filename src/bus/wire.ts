@@ -1,15 +1,7 @@
 import type { Book, BookFields, BookSummary, Companion, Track } from "../domain/book.ts";
 import type { LibraryTotals } from "../domain/catalogue.ts";
 import type { MemoryUse } from "../domain/diagnostic.ts";
-import type { BatchRecord } from "../domain/journal.ts";
 import { isEnded, type Operation } from "../domain/operation.ts";
-import {
-  type LastBatch,
-  type OrganizeProgress,
-  type Plan,
-  placeText,
-  type RootPath,
-} from "../domain/organize.ts";
 import type { QueueSnapshot } from "../domain/queue.ts";
 import type { ScanProgress } from "../domain/scan.ts";
 import type { CommandData, CommandInput, StateBody } from "./topics.ts";
@@ -68,7 +60,7 @@ export function wireBook(book: Book, history: readonly Operation[]): WireBook {
     chapters: book.chapters.map(({ title, startMs, endMs }) => ({ title, start_ms: startMs, end_ms: endMs })),
     companions: book.companions.map(wireCompanion),
     provenance: { ...book.provenance },
-    history: history.map(wireOperation),
+    history: wireOperations(history),
   };
 }
 
@@ -114,6 +106,34 @@ export function wireOperation(operation: Operation): WireOperation {
   };
 }
 
+/** As much as the operations of an answer may take with all that they say: a packet of 1 MiB ends the connection. */
+const fullOperationsBytes = 256 * 1024;
+
+/** The operations of one answer. Those that come late in a long one keep their counts and lose the lists beside them. */
+export function wireOperations(operations: readonly Operation[]): readonly WireOperation[] {
+  let bytes = 0;
+  return operations.map((operation) => {
+    const wire = wireOperation(operation);
+    bytes += Buffer.byteLength(JSON.stringify(wire));
+    return bytes <= fullOperationsBytes ? wire : withoutLists(wire);
+  });
+}
+
+function withoutLists(operation: WireOperation): WireOperation {
+  const { summary, error } = operation;
+  const emptied = (record: Readonly<Record<string, unknown>> | null) =>
+    record === null
+      ? null
+      : Object.fromEntries(
+          Object.entries(record).map(([key, value]) => [key, Array.isArray(value) ? [] : value]),
+        );
+  return {
+    ...operation,
+    summary: emptied(summary),
+    error: error === null ? null : { ...error, details: emptied(error.details) },
+  };
+}
+
 export function wireScan(progress: ScanProgress): StateBody<"scan"> {
   return {
     state: progress.state,
@@ -129,93 +149,6 @@ export function wireScan(progress: ScanProgress): StateBody<"scan"> {
     eta_seconds: progress.etaSeconds,
     resumed_from: progress.resumedFrom,
     problems: progress.problems,
-  };
-}
-
-export function wireOrganize(progress: OrganizeProgress, last: LastBatch | null): StateBody<"organize"> {
-  return {
-    state: progress.state,
-    operation_id: progress.operationId,
-    books_total: progress.booksTotal,
-    books_done: progress.booksDone,
-    files_total: progress.filesTotal,
-    files_done: progress.filesDone,
-    bytes_total: progress.bytesTotal,
-    bytes_done: progress.bytesDone,
-    percent: progress.percent,
-    last_batch:
-      last === null
-        ? null
-        : {
-            operation_id: last.operationId,
-            finished_at: last.finishedAt,
-            books: last.books,
-            files: last.files,
-            undoable_until: last.undoableUntil,
-          },
-    conflicts: progress.conflicts,
-  };
-}
-
-/** So many moves keep an answer well under the size that brokers and our own limit take. */
-const movesInAnswer = 500;
-const othersInAnswer = 100;
-
-export function wirePlan(plan: Plan): Extract<CommandData<"organize">, { move_count: number }> {
-  const moves = plan.books.flatMap(({ moves: own, strategy }) =>
-    own.map(({ bookId, from, to, sizeBytes }) => ({
-      book: bookId,
-      from: placeText(from),
-      to: placeText(to),
-      strategy,
-      bytes: sizeBytes,
-    })),
-  );
-  return {
-    moves: moves.slice(0, movesInAnswer),
-    move_count: moves.length,
-    conflicts: plan.conflicts
-      .slice(0, othersInAnswer)
-      .map(({ bookId, path, code, with: other, message }) => ({
-        book: bookId,
-        path: placeText(path),
-        code,
-        with: other,
-        message,
-      })),
-    conflict_count: plan.conflicts.length,
-    skipped: plan.skipped.slice(0, othersInAnswer).map(({ bookId, reason }) => ({ book: bookId, reason })),
-    skipped_count: plan.skipped.length,
-    bytes_needed: plan.bytesNeeded,
-    bytes_free: plan.bytesFree,
-  };
-}
-
-/** `moves`: from where to where, where one batch is asked for. */
-export function wireBatch(
-  batch: BatchRecord,
-  undoableUntil: string | null,
-  moves?: readonly { readonly from: RootPath; readonly to: RootPath }[],
-): CommandData<"history">["items"][number] {
-  return {
-    operation_id: batch.operationId,
-    kind: batch.kind,
-    state: batch.state,
-    started_at: batch.startedAt,
-    finished_at: batch.finishedAt,
-    books: batch.books,
-    files: batch.files,
-    bytes: batch.bytes,
-    undoes: batch.undoes,
-    undone_by: batch.undoneBy,
-    undoable_until: undoableUntil,
-    ...(moves === undefined
-      ? {}
-      : {
-          moves: moves
-            .slice(0, movesInAnswer)
-            .map(({ from, to }) => ({ from: placeText(from), to: placeText(to) })),
-        }),
   };
 }
 

@@ -52,7 +52,7 @@ async function placeOrTakeBack(
   progress: BatchProgress,
 ): Promise<void> {
   try {
-    progress.enter("placing");
+    progress.enter(batch.kind === "undo" ? "undoing" : "placing");
     await placeAll(deps, batch, journal, signal, progress);
     signal.throwIfAborted();
     await journal.append({ type: "committed", at: deps.now().toISOString() });

@@ -257,16 +257,16 @@ export class CatalogueWriter {
   }
 }
 
-/** It lies there, and under these names. */
+/** Its files are looked at too: a book keeps its folder where only their names change. */
 function isAt(row: Row, { to, files }: Relocation): boolean {
-  const isPlace =
+  const isInPlace =
     text(row, "root_id") === to.rootId &&
     text(row, "path") === to.path &&
     text(row, "unit_path") === to.unitPath;
-  if (!isPlace) return false;
+  if (!isInPlace) return false;
   const { tracks, companions }: StoredContent = JSON.parse(text(row, "content"));
-  const there = new Set([...tracks, ...companions].map(({ path }) => path));
-  return files.every((file) => there.has(file.to.path));
+  const own = new Set([...tracks, ...companions].map(({ path }) => path));
+  return files.every((file) => own.has(file.to.path));
 }
 
 /** Equal where nothing that is shown or searched differs. */

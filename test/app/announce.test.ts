@@ -1,11 +1,15 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createAnnouncer } from "../../src/app/announce.ts";
 import type { BookSummary } from "../../src/domain/book.ts";
 import type { Operation } from "../../src/domain/operation.ts";
 
-function announcing() {
+function announcing({ rolledBack = [] }: { readonly rolledBack?: readonly string[] } = {}) {
   const events: Readonly<Record<string, unknown>>[] = [];
-  return { events, announcer: createAnnouncer((event) => events.push(event)) };
+  const announcer = createAnnouncer(
+    (event) => events.push(event),
+    (id) => rolledBack.includes(id),
+  );
+  return { events, announcer };
 }
 
 function book(number: number): BookSummary {
@@ -91,4 +95,68 @@ test("tells that a scan started and how it ended, once each", () => {
     "operation_failed",
   ]);
   expect(events[2]).toMatchObject({ operation_id: "o1", kind: "scan", error });
+});
+
+describe("an organize", () => {
+  const organize: Operation = { ...scan, id: "o2", kind: "organize" };
+  const summary = { books: 1, files: 2, bytes: 3 };
+  const error = { code: "conflict", message: "taken", retryable: false, details: null } as const;
+  const types = (events: readonly Readonly<Record<string, unknown>>[]) =>
+    events.map((event) => event["event_type"]);
+
+  test("that ended well is told with its summary", () => {
+    const { events, announcer } = announcing();
+    announcer.operationChanged(organize, "queued");
+    announcer.operationChanged({ ...organize, state: "completed", summary }, "running");
+    expect(events).toEqual([
+      {
+        event_type: "organize_finished",
+        operation_id: "o2",
+        kind: "organize",
+        state: "completed",
+        scope: "books:/",
+        scopes: ["books:/"],
+        summary,
+      },
+    ]);
+  });
+
+  test("that failed or was cancelled after it had begun was rolled back, and says why", () => {
+    const { events, announcer } = announcing({ rolledBack: ["o2"] });
+    announcer.operationChanged({ ...organize, state: "failed", error }, "running");
+    const cancelled = { ...error, code: "cancelled" } as const;
+    announcer.operationChanged({ ...organize, state: "cancelled", error: cancelled }, "running");
+    expect(types(events)).toEqual(["organize_rolled_back", "operation_failed", "organize_rolled_back"]);
+    expect(events[0]).toMatchObject({ operation_id: "o2", state: "failed", error });
+    expect(events[2]).toMatchObject({ state: "cancelled", error: cancelled });
+  });
+
+  test("that failed or was cancelled before it touched a file rolled nothing back", () => {
+    const { events, announcer } = announcing();
+    announcer.operationChanged({ ...organize, state: "failed", error }, "running");
+    announcer.operationChanged({ ...organize, state: "cancelled", error }, "queued");
+    expect(types(events)).toEqual(["operation_failed"]);
+  });
+
+  test("that is interrupted says nothing: it goes on at the next start", () => {
+    const { events, announcer } = announcing({ rolledBack: ["o2"] });
+    announcer.operationChanged({ ...organize, state: "interrupted" }, "running");
+    expect(events).toEqual([]);
+  });
+
+  test("tells of at most 200 books that it moved", () => {
+    const { events, announcer } = announcing();
+    const changed = Array.from({ length: 300 }, (_, number) => book(number));
+    announcer.books("o2", { added: [], changed, missing: [], needsReview: [] });
+    expect(types(events)).toEqual(Array(200).fill("book_changed"));
+  });
+
+  test("that was undone is told with the summary, and an undo that refuses as a failure", () => {
+    const { events, announcer } = announcing();
+    const undo: Operation = { ...scan, id: "o3", kind: "undo" };
+    announcer.operationChanged({ ...undo, state: "completed", summary }, "running");
+    announcer.operationChanged({ ...undo, state: "failed", error }, "running");
+    expect(types(events)).toEqual(["undo_finished", "operation_failed"]);
+    expect(events[0]).toMatchObject({ operation_id: "o3", kind: "undo", summary });
+  });
 });

@@ -101,6 +101,17 @@ function scanning(
   };
 }
 
+const emptyPlan = {
+  moves: [],
+  move_count: 0,
+  conflicts: [],
+  conflict_count: 0,
+  skipped: [],
+  skipped_count: 0,
+  bytes_needed: 0,
+  bytes_free: 0,
+};
+
 function end(commands: Commands, ended: Operation): void {
   operations.set(ended.id, ended);
   commands.operationEnded(ended);
@@ -466,6 +477,35 @@ test("commands that change nothing leave no record, and are answered from memory
   await send(commands, "query", {});
   expect(sent.map(({ answer }) => (answer.data as { total: number }).total)).toEqual([1, 1, 2]);
   expect(store.records.size).toBe(0);
+});
+
+test("a command that may do either answers a look once and leaves no record, and work twice with one", async () => {
+  let looks = 0;
+  const organize: CommandHandlers["organize"] = {
+    run: ({ dry_run: isDry }) => {
+      if (!isDry) return { operationIds: ["op-1"] };
+      looks++;
+      return { data: emptyPlan };
+    },
+  };
+  operations.set("op-1", operation("op-1", { kind: "organize" }));
+  const commands = start({ organize });
+  await send(commands, "organize", { transaction: "t1", dry_run: true });
+  await send(commands, "organize", { transaction: "t1", dry_run: true });
+  expect(sent.map(({ answer }) => answer.data)).toEqual([emptyPlan, emptyPlan]);
+  expect(looks).toBe(1);
+  expect(store.records.size).toBe(0);
+  await send(commands, "organize", { transaction: "t2" });
+  end(commands, { ...completed("op-1", { books: 1 }), kind: "organize" });
+  await quiet();
+  expect(statuses()).toEqual(["t1 ok", "t1 ok", "t2 accepted", "t2 ok"]);
+  expect([...store.records.keys()]).toEqual(["organize t2"]);
+});
+
+test("what refuses a command that may do either is remembered, across a restart too", async () => {
+  await send(start(), "organize", { transaction: "t1", books: ["nobody"] });
+  await send(start({ organize: { run: () => ({ data: emptyPlan }) } }), "organize", { transaction: "t1" });
+  expect(sent.map(({ answer }) => answer.error?.code)).toEqual(["not_found", "not_found"]);
 });
 
 test("after a restart, operations that ended meanwhile are answered, those that are gone too, others later", async () => {

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { maxPayloadBytes, readRequest } from "../../src/bus/request.ts";
 import { type CommandName, commands } from "../../src/bus/topics.ts";
 
@@ -182,4 +182,82 @@ test("whatever arrives is a request or a refusal, never a throw", () => {
     }),
     { numRuns: 500 },
   );
+});
+
+describe("organize", () => {
+  test("takes books, or a query, or nothing, with a strategy and a dry run", () => {
+    expect(read("organize", {})).toMatchObject({ ok: true, priority: "normal", input: { dry_run: false } });
+    expect(read("organize", { books: ["a", "b"], strategy: "move", dry_run: true })).toMatchObject({
+      ok: true,
+      input: { books: ["a", "b"], strategy: "move", dry_run: true },
+    });
+    for (const strategy of ["auto", "reflink", "hardlink", "copy", "symlink", "move"]) {
+      expect(read("organize", { query: "emma", strategy }).ok).toBe(true);
+    }
+  });
+
+  test.each([
+    [{ books: [] }, "books"],
+    [{ books: "a" }, "books"],
+    [{ books: [""] }, "books.0"],
+    [{ books: ["a", 7] }, "books.1"],
+    [{ books: ["x".repeat(65)] }, "books.0"],
+    [{ query: "" }, "query"],
+    [{ query: " \u00a0\t" }, "query"],
+    [{ query: 7 }, "query"],
+    [{ query: "x".repeat(501) }, "query"],
+    [{ strategy: "link" }, "strategy"],
+    [{ strategy: null }, "strategy"],
+    [{ dry_run: "yes" }, "dry_run"],
+    [{ priority: "urgent" }, "priority"],
+    [{ dryRun: true }, "dryRun"],
+    [{ book: "a" }, "book"],
+    [{ books: ["a"], query: "b" }, ""],
+  ])("refuses %j, which would not mean what it says", (payload, path) => {
+    const { code, details } = refusal("organize", payload);
+    expect(code).toBe("invalid_payload");
+    expect(details).toMatchObject({ problems: [{ path, message: expect.any(String) }] });
+  });
+
+  test("says which keys it knows, and which of them exclude each other", () => {
+    expect(refusal("organize", { book: "a" }).message).toMatch(
+      /unknown key.*books, query, strategy, dry_run/,
+    );
+    expect(refusal("organize", { books: ["a"], query: "b" }).message).toContain(
+      "books and query exclude each other",
+    );
+  });
+});
+
+test("undo takes an operation or the last one, all of it or in part", () => {
+  expect(read("undo", {})).toMatchObject({ ok: true, input: { partial: false } });
+  expect(read("undo", { operation_id: "op-1", partial: true }).ok).toBe(true);
+  for (const payload of [{ operation_id: "" }, { operation_id: null }, { partial: 1 }, { id: "op-1" }]) {
+    expect(refusal("undo", payload).code).toBe("invalid_payload");
+  }
+});
+
+test("verify takes a folder and books, and runs at low priority unless asked otherwise", () => {
+  expect(read("verify", {})).toMatchObject({ ok: true, priority: "low" });
+  expect(read("verify", { root: "books", path: "A/B", books: ["a"] }).ok).toBe(true);
+  for (const priority of ["low", "normal", "high"]) {
+    expect(read("verify", { priority })).toMatchObject({ ok: true, priority });
+  }
+  for (const payload of [
+    { books: [] },
+    { root: "" },
+    { path: 7 },
+    { path: "x".repeat(4_097) },
+    { force: true },
+  ]) {
+    expect(refusal("verify", payload).code).toBe("invalid_payload");
+  }
+});
+
+test("history takes one operation or a page", () => {
+  expect(read("history", {})).toMatchObject({ ok: true, input: { limit: 50, offset: 0 } });
+  expect(read("history", { operation_id: "op-1" }).ok).toBe(true);
+  for (const payload of [{ limit: 0 }, { limit: 201 }, { offset: -1 }, { operation_id: 1 }, { book: "a" }]) {
+    expect(refusal("history", payload).code).toBe("invalid_payload");
+  }
 });

@@ -9,6 +9,7 @@ import {
   wireLibrary,
   wireMemory,
   wireOperation,
+  wireOperations,
   wireQueue,
   wireScan,
 } from "../../src/bus/wire.ts";
@@ -142,6 +143,29 @@ test("an operation has exactly the contract's keys, and its summary only when it
   expect(wire).toMatchObject({ scope: "books:/", scopes: ["books:/"], percent: 12.5, summary: null });
   expect(wireOperation(operation("op-1", { state: "completed", summary: { books: 1 } })).summary).toEqual({
     books: 1,
+  });
+});
+
+test("a page of operations fits a packet: those that come late keep their counts and lose the lists", () => {
+  const conflicts = Array.from({ length: 100 }, (_, number) => ({
+    path: `books:/${number}`,
+    message: "x".repeat(500),
+  }));
+  const all = Array.from({ length: 200 }, (_, number) =>
+    operation(`op-${number}`, {
+      state: "failed",
+      summary: { conflict_count: 100, conflicts },
+      error: { code: "conflict", message: "refused", retryable: false, details: { conflicts } },
+    }),
+  );
+  const wire = wireOperations(all);
+  expect(Buffer.byteLength(JSON.stringify(wire))).toBeLessThan(512 * 1024);
+  expect(wire).toHaveLength(200);
+  expect(wire[0]).toEqual(wireOperation(all[0] ?? operation("none")));
+  expect(wire[199]).toMatchObject({
+    operation_id: "op-199",
+    summary: { conflict_count: 100, conflicts: [] },
+    error: { message: "refused", details: { conflicts: [] } },
   });
 });
 

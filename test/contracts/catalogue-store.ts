@@ -739,6 +739,36 @@ export function catalogueContract(name: string, createBackend: () => Promise<Cat
         ]);
       });
 
+      test("of a book that keeps its folder follows the names of its files", () => {
+        const id = addToInbox();
+        catalogue.relocate("op-2", [moved("Download", "Author/Title", false)]);
+        const place = (name: string) => ({ rootId: "books", path: `Author/Title/${name}` });
+        const renamed: Relocation = {
+          bookId: id,
+          to: { rootId: "books", path: "Author/Title", unitPath: "Author/Title" },
+          files: [
+            {
+              from: place("Title.mp3"),
+              to: place("Title - 01.mp3"),
+              sizeBytes: 1000,
+              mtimeMs: 1_700_000_000_000,
+              sha256: "b".repeat(64),
+            },
+          ],
+          sourceStays: false,
+        };
+        expect(catalogue.relocate("op-3", [renamed]).changed.map((book) => book.id)).toEqual([id]);
+        expect(catalogue.book(id)?.tracks.map(({ path }) => path)).toEqual(["Author/Title/Title - 01.mp3"]);
+        expect(catalogue.unitEntries("books", "Author/Title")?.map(({ file }) => file.name)).toEqual([
+          "Title - 01.mp3",
+          "cover.jpg",
+        ]);
+        const placed = catalogue.placedFiles({ rootId: "books", under: "", after: null, limit: 5 });
+        expect(placed).toMatchObject([{ path: "Author/Title/Title - 01.mp3", operationId: "op-3" }]);
+        expect(catalogue.unitsAfter("books", null, 5)).toMatchObject([{ bookCount: 1 }]);
+        expect(catalogue.relocate("op-3", [renamed]).changed).toEqual([]);
+      });
+
       test("done twice changes nothing, and a book that is not known is passed over", () => {
         addToInbox();
         const relocation = moved("Download", "Author/Title", false);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createScanView } from "../../src/app/scan-view.ts";
+import { createProgressView } from "../../src/app/progress-view.ts";
 import type { ScanProgress, ScanState } from "../../src/domain/scan.ts";
 
 function progress(operationId: string, state: ScanState, filesDone: number): ScanProgress {
@@ -22,7 +22,7 @@ function progress(operationId: string, state: ScanState, filesDone: number): Sca
 
 test("shows the scan that began first until it ends, every last value, then the other", () => {
   const shown: string[] = [];
-  const view = createScanView(({ operationId, state, filesDone }) => {
+  const view = createProgressView(({ operationId, state, filesDone }: ScanProgress) => {
     shown.push(`${operationId} ${state} ${filesDone}`);
   });
   view(progress("a", "walking", 0));
@@ -44,7 +44,9 @@ test("shows the scan that began first until it ends, every last value, then the 
 
 test("shows the last value of one that ends first, and goes on with the other", () => {
   const shown: string[] = [];
-  const view = createScanView(({ operationId, state }) => shown.push(`${operationId} ${state}`));
+  const view = createProgressView(({ operationId, state }: ScanProgress) =>
+    shown.push(`${operationId} ${state}`),
+  );
   view(progress("a", "walking", 0));
   view(progress("b", "reading", 0));
   view(progress("b", "idle", 1));
