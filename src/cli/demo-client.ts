@@ -17,7 +17,7 @@ export interface DemoClient {
     command: C,
     payload: Readonly<Record<string, unknown>>,
     signal: AbortSignal,
-  ) => Promise<CommandData<C> & Readonly<Record<string, unknown>>>;
+  ) => Promise<CommandData<C>>;
   readonly close: () => Promise<void>;
 }
 

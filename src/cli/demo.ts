@@ -10,6 +10,8 @@ import type { CommandLine } from "./command-line.ts";
 import { connectDemoClient, type DemoClient } from "./demo-client.ts";
 import { createTopicLines } from "./demo-topics.ts";
 import { countText, durationText, statusStyle, styled } from "./format.ts";
+import { previewTree } from "./organize-preview.ts";
+import { organizeSummaryText, undoSummaryText } from "./organize-summary.ts";
 import { scanSummaryText } from "./scan-summary.ts";
 import { startRunner } from "./start-runner.ts";
 import { type Column, tableText } from "./table.ts";
@@ -63,6 +65,7 @@ export async function demo(flags: DemoFlags, commandLine: CommandLine): Promise<
     line.out(scanSummaryText(scanned, line));
     await showCatalogue(client, line);
     await showQueries(client, line);
+    await showOrganizing(client, line);
     heading(line, "What next");
     line.out(nextSteps(flags.stay ? app.ready : null, library));
     if (flags.stay) await aborted(line.signal);
@@ -163,6 +166,20 @@ async function showQueries(client: DemoClient, line: CommandLine): Promise<void>
       line.out(`  ${styled(line, "bold", book.title)} by ${by}${series === "" ? "" : ` (${series})`}`);
     }
   }
+}
+
+/** The inbox put in order, and taken back: what a plan says, what came of it, and that nothing stays of it. */
+async function showOrganizing(client: DemoClient, line: CommandLine): Promise<void> {
+  heading(line, "What is in the inbox put where it belongs, and back again");
+  const asked = (command: string, payload: object): string =>
+    `${styled(line, "magenta", `cmd/${command}`)} ${JSON.stringify(payload)}`;
+  line.out(asked("organize", { dry_run: true }));
+  const plan = await client.ask("organize", { dry_run: true }, line.signal);
+  if ("move_count" in plan) line.out(previewTree(plan, line.columns));
+  line.out(`\n${asked("organize", {})}`);
+  line.out(organizeSummaryText(await client.ask("organize", {}, line.signal)));
+  line.out(`\n${asked("undo", {})}`);
+  line.out(undoSummaryText(await client.ask("undo", {}, line.signal)));
 }
 
 function row(book: FoundBook): readonly string[] {

@@ -55,6 +55,9 @@ test("shows a scan on the bus, the catalogue and what to try next, ends by itsel
     "Little Wizard Stories of Oz by L. Frank Baum (Oz #0.5)",
     "The Oz Omnibus by L. Frank Baum (Oz #1-3)",
     "Germinal by Émile Zola (Les Rougon-Macquart #13)",
+    'cmd/organize {"dry_run":true}',
+    "└── ",
+    "Took back ",
     "npm run demo -- --stay",
   ]) {
     expect(said.out).toContain(text);
