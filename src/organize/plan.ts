@@ -11,7 +11,7 @@ import {
 import type { Template } from "../domain/template.ts";
 import { AppError } from "../errors.ts";
 import { freeBytesAt, type Look, Survey } from "./survey.ts";
-import { foldPath, targetOf } from "./target.ts";
+import { foldPath, hasOwnFolder, targetOf } from "./target.ts";
 
 export interface PlanRules {
   readonly template: Template;
@@ -47,7 +47,7 @@ export async function createPlan(input: PlanInput): Promise<Plan> {
     if (typeof move === "string") skipped.push({ bookId: book.id, reason: move });
     else due.push(move);
   }
-  const apart = withoutCollisions(due, conflicts);
+  const apart = withoutSharedFolders(withoutCollisions(due, conflicts), input, conflicts);
   const survey = new Survey(input.roots);
   const writes = new Map<string, { bytes: number; folder: string }>();
   const free: BookMove[] = [];
@@ -134,6 +134,36 @@ function withoutCollisions(books: readonly BookMove[], conflicts: Conflict[]): r
     });
   }
   return books.filter((book) => !out.has(book));
+}
+
+/** Where each book has a folder of its own, a scan takes all that lies in one for one book. */
+function withoutSharedFolders(
+  books: readonly BookMove[],
+  { rules, hasOtherBooks }: PlanInput,
+  conflicts: Conflict[],
+): readonly BookMove[] {
+  if (!hasOwnFolder(rules.template)) return books;
+  const owners = new Map<string, BookMove[]>();
+  for (const book of books) {
+    const key = foldPath(placeText(book.to));
+    owners.set(key, [...(owners.get(key) ?? []), book]);
+  }
+  const moving = new Set(books.map(({ bookId }) => bookId));
+  return books.filter((book) => {
+    const other = owners.get(foldPath(placeText(book.to)))?.find((each) => each !== book);
+    const isTaken = hasOtherBooks(book.to.rootId, book.to.unitPath, moving);
+    if (other === undefined && !isTaken) return true;
+    const whose =
+      other === undefined ? "another book lies" : `"${other.title}" (${placeText(other.from)}) would lie`;
+    conflicts.push({
+      bookId: book.bookId,
+      path: book.to,
+      code: other === undefined ? "destination_taken" : "same_destination",
+      with: other?.bookId ?? placeText(book.to),
+      message: `${whose} in ${placeText(book.to)} too, and the next scan would take both for one book: correct one of them, or make organize.pattern tell them apart`,
+    });
+    return false;
+  });
 }
 
 async function lookAtAll(survey: Survey, { moves, strategy }: BookMove): Promise<readonly Look[]> {

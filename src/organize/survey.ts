@@ -61,6 +61,18 @@ export class Survey {
         `${source} is not what was scanned: scan its folder again`,
       );
     }
+    if (move.removesSource) {
+      const { path: rootPath } = this.#root(move.from);
+      const above = await this.#ancestor(path.dirname(source), rootPath);
+      if (above.kind === "outside") {
+        return objection(
+          "outside_root",
+          move.from,
+          `${above.path} is a link that leads out of ${rootPath}: nothing is removed there; copy it instead`,
+          above.path,
+        );
+      }
+    }
     const ancestor = await this.#ancestor(path.dirname(destination), this.#root(move.to).path);
     if (ancestor.kind === "outside") {
       return objection(
@@ -126,16 +138,13 @@ export class Survey {
       const above = await this.#ancestor(path.dirname(folder), rootPath);
       return above.kind === "folder" ? { ...above, isParent: false } : above;
     }
-    if (there.kind === "symlink") {
-      const real = await realpath(folder).catch((error: unknown) => {
-        if (isAbsent(error)) return null;
-        throw error;
-      });
-      if (real === null || !isInside(await realpath(rootPath), real))
-        return { kind: "outside", path: folder };
-      return await this.#findAncestor(real, rootPath);
+    if (there.kind === "file" || there.kind === "other") return { kind: "file", path: folder };
+    // Any folder on the way may be a link.
+    const real = await realFolder(folder);
+    if (real === null || !isInside((await realFolder(rootPath)) ?? rootPath, real)) {
+      return { kind: "outside", path: folder };
     }
-    if (there.kind !== "folder") return { kind: "file", path: folder };
+    if (there.kind === "symlink") return await this.#findAncestor(real, rootPath);
     return { kind: "folder", path: folder, dev: there.facts.identity.dev, isParent: true };
   }
 }
@@ -149,6 +158,16 @@ type Ancestor =
 export async function freeBytesAt(folder: string): Promise<number> {
   const { bavail, bsize } = await statfs(folder);
   return bavail * bsize;
+}
+
+/** The folder with links followed; null where one leads nowhere. */
+async function realFolder(folder: string): Promise<string | null> {
+  try {
+    return await realpath(folder);
+  } catch (error) {
+    if (isAbsent(error)) return null;
+    throw error;
+  }
 }
 
 function isInside(rootPath: string, candidate: string): boolean {

@@ -1,5 +1,6 @@
 import path from "node:path";
 import type { Track } from "../domain/book.ts";
+import { isDiscFolder, isIgnoredName } from "../domain/file-kinds.ts";
 import type { PlannableBook } from "../domain/organize.ts";
 import { lastNameFirst, lastNameOf } from "../domain/people.ts";
 import { maxSegmentBytes, safeFileName, safeName } from "../domain/safe-name.ts";
@@ -27,7 +28,7 @@ interface TargetFile {
 export function targetOf(book: PlannableBook, template: Template): Target {
   const values = valuesOf(book);
   const folder = template.folders
-    .map((segment) => safeName(renderSegment(segment, values)))
+    .map((segment) => folderName(renderSegment(segment, values)))
     .filter((segment) => segment !== "")
     .join("/");
   const taken = new Set<string>();
@@ -37,11 +38,33 @@ export function targetOf(book: PlannableBook, template: Template): Target {
   });
   const newStems = stemsOf(tracks);
   const own = folderOf(book);
+  const shared = hasOwnFolder(template) ? null : stem(tracks[0]?.to ?? "");
   const companions = book.companions.map((companion): TargetFile => {
-    const name = companionName(companion.path, own, newStems);
+    const name = besideOthers(companionName(companion.path, own, newStems), shared);
     return place("companion", companion.path, join(folder, name), companion.sizeBytes, taken);
   });
   return { folder, files: [...tracks, ...companions] };
+}
+
+/** Whether the pattern gives every book a folder of its own: then nobody else's files may lie there. */
+export function hasOwnFolder({ folders }: Template): boolean {
+  return folders.some((segment) =>
+    segment.some((piece) => piece.kind === "token" && ["title", "asin", "isbn"].includes(piece.token)),
+  );
+}
+
+/** A name that the next scan sees, as a folder of its own: `Growing.Old` would be left out, `Part 2` be a disc. */
+function folderName(text: string): string {
+  const name = safeName(text);
+  return isIgnoredName(name) || isDiscFolder(name) ? safeName(`${name}_`) : name;
+}
+
+/** In a folder of several books a file belongs to the one whose track's name it begins with. */
+function besideOthers(name: string, trackStem: string | null): string {
+  if (trackStem === null || name.includes("/") || name.startsWith(trackStem)) return name;
+  const extension = path.posix.extname(name);
+  const isCover = /^(?:cover|folder)$/i.test(stem(name));
+  return safeFileName(trackStem, isCover ? "" : ` - ${stem(name)}`, extension.slice(1) || "file");
 }
 
 /** The folder that a book's files lie in: its own, or the one that it shares with other books. */

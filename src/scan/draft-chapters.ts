@@ -1,7 +1,7 @@
 import type { Chapter } from "../domain/book.ts";
+import { stemOf } from "../domain/file-kinds.ts";
 import { foldText } from "../domain/text.ts";
 import type { OrderedTrack } from "./draft-order.ts";
-import { stemOf } from "./file-kinds.ts";
 
 export interface BookChapters {
   readonly chapters: readonly Chapter[];

@@ -1,9 +1,9 @@
 import type { Companion, Cover } from "../domain/book.ts";
+import { extensionOf, kindOf, stemOf } from "../domain/file-kinds.ts";
 import { compareNatural } from "../domain/natural.ts";
 import type { FileEntry, ScanUnit } from "../domain/scan.ts";
 import { foldText } from "../domain/text.ts";
 import type { OrderedTrack } from "./draft-order.ts";
-import { extensionOf, kindOf, stemOf } from "./file-kinds.ts";
 import type { TrackGroup } from "./group-books.ts";
 import { sidecarSourceOf } from "./sidecar-names.ts";
 

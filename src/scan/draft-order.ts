@@ -1,6 +1,6 @@
+import { discNumberOf, stemOf } from "../domain/file-kinds.ts";
 import { compareNatural } from "../domain/natural.ts";
 import type { FileEntry, TrackReading } from "../domain/scan.ts";
-import { discNumberOf, stemOf } from "./file-kinds.ts";
 
 /** A file of a unit that could be read. */
 export interface UnitTrack {

@@ -1,7 +1,7 @@
+import { stemOf } from "../domain/file-kinds.ts";
 import { looksLikePerson, personKey } from "../domain/people.ts";
 import type { ScanUnit } from "../domain/scan.ts";
 import { foldText } from "../domain/text.ts";
-import { stemOf } from "./file-kinds.ts";
 import type { TrackGroup } from "./group-books.ts";
 import { isMeaningless, type NameEvidence, type PathNames, readPathNames } from "./path-names.ts";
 import { readTitlePart } from "./path-names-title.ts";

@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import type { BookDraft, BookFields, Chapter, FieldLayers, Track } from "../domain/book.ts";
 import { bookFields, composeFields, reviewReasonOf } from "../domain/compose.ts";
+import { extensionOf, kindOf } from "../domain/file-kinds.ts";
 import { compareNatural } from "../domain/natural.ts";
 import type { FileEntry, ScanProblem, ScanUnit, TrackResult } from "../domain/scan.ts";
 import { foldText } from "../domain/text.ts";
@@ -9,7 +10,6 @@ import { companionOwners, companionsOf, coverOf } from "./draft-companions.ts";
 import { type OrderedTrack, orderTracks, type UnitTrack } from "./draft-order.ts";
 import { namesOfPlace } from "./draft-place.ts";
 import { fieldsOfTags } from "./draft-tags.ts";
-import { extensionOf, kindOf } from "./file-kinds.ts";
 import { groupTracks, type TrackGroup } from "./group-books.ts";
 import type { NameEvidence } from "./path-names.ts";
 import type { SidecarSource } from "./sidecar-names.ts";

@@ -1,10 +1,10 @@
 import type { GroupingReason } from "../domain/book.ts";
+import { extensionOf, stemOf } from "../domain/file-kinds.ts";
 import { compareNatural } from "../domain/natural.ts";
 import { looksLikePerson, personKey } from "../domain/people.ts";
 import type { ScanUnit, TrackTags } from "../domain/scan.ts";
 import { foldText } from "../domain/text.ts";
 import type { UnitTrack } from "./draft-order.ts";
-import { extensionOf, stemOf } from "./file-kinds.ts";
 import { isMeaningless } from "./path-names.ts";
 import { readTitlePart } from "./path-names-title.ts";
 

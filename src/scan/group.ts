@@ -1,6 +1,6 @@
+import { isDiscFolder, kindOf } from "../domain/file-kinds.ts";
 import { comparePaths } from "../domain/order.ts";
 import type { FileEntry, FolderEntry, ScanUnit } from "../domain/scan.ts";
-import { isDiscFolder, kindOf } from "./file-kinds.ts";
 
 /** What has become certain with one more folder. */
 interface UnitProgress {

@@ -1,8 +1,8 @@
 import type { BookDraft } from "../domain/book.ts";
 import type { UnitEntry } from "../domain/catalogue.ts";
+import { kindOf } from "../domain/file-kinds.ts";
 import type { FileEntry, ScanProblem, ScanUnit, TrackResult } from "../domain/scan.ts";
 import type { Drafts, Sidecar, UnitContent } from "./draft.ts";
-import { kindOf } from "./file-kinds.ts";
 import { isSameFile } from "./signature.ts";
 import { joinPath } from "./walk-place.ts";
 

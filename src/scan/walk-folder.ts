@@ -1,5 +1,5 @@
+import { ignoreMarker, kindOf } from "../domain/file-kinds.ts";
 import type { FileEntry, ScanProblem } from "../domain/scan.ts";
-import { ignoreMarker, kindOf } from "./file-kinds.ts";
 import type { Disk, Entry } from "./walk-disk.ts";
 import type { IsLeftOut } from "./walk-ignore.ts";
 import { mayBeUndecodable, takeOutUndecodable } from "./walk-names.ts";

@@ -1,5 +1,5 @@
 import path from "node:path";
-import { isIgnoredName } from "./file-kinds.ts";
+import { isIgnoredName } from "../domain/file-kinds.ts";
 
 /** True for a file or folder that is left out. `folderPath` is relative to the root, `''` for the root itself. */
 export type IsLeftOut = (folderPath: string, name: string) => boolean;

@@ -1,5 +1,5 @@
+import { ignoreMarker } from "../domain/file-kinds.ts";
 import type { ScanProblem } from "../domain/scan.ts";
-import { ignoreMarker } from "./file-kinds.ts";
 import { createReadAhead, type WalkedFolder } from "./walk-ahead.ts";
 import { type Disk, realDisk } from "./walk-disk.ts";
 import { crossLink } from "./walk-folder.ts";

@@ -2,6 +2,7 @@ import { mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Track } from "../../src/domain/book.ts";
+import { isDiscFolder, isIgnoredName } from "../../src/domain/file-kinds.ts";
 import { type Plan, type PlannableBook, placeText, type Strategy } from "../../src/domain/organize.ts";
 import { parseTemplate } from "../../src/domain/template.ts";
 import { createPlan } from "../../src/organize/plan.ts";
@@ -149,6 +150,16 @@ describe("a book", () => {
   });
 });
 
+test.each(["Part 2", "Growing.Old", "CD1", "Notes.bak"])(
+  "a book called %s gets a folder that a scan takes for one",
+  async (title) => {
+    const [target = ""] = targets(await plan([await book({ title })]));
+    const name = target.split("/").at(-2) ?? "";
+    expect([isIgnoredName(name), isDiscFolder(name)]).toEqual([false, false]);
+    expect(name).toContain(title);
+  },
+);
+
 describe("a tag that is", () => {
   test.each([
     ["a way out", "../../etc/passwd"],
@@ -207,6 +218,38 @@ describe("a conflict", () => {
     ]);
     expect(conflicts.map(({ code }) => code)).toEqual(["destination_taken", "destination_taken"]);
     expect(conflicts[0]?.message).toContain(folder.at("library/Author/Title/Title.mp3"));
+  });
+
+  test("of two books for one folder is told: the next scan would take them for one", async () => {
+    const one = await book({ title: "Dune", files: ["one/Dune.m4b"] });
+    const two = await book({ title: "Dune", files: ["two/1.mp3", "two/2.mp3"] });
+    const { books, conflicts } = await plan([one, two]);
+    expect(books).toEqual([]);
+    expect(conflicts.map(({ code, with: other }) => [code, other])).toEqual([
+      ["same_destination", "two/1.mp3"],
+      ["same_destination", "one/Dune.m4b"],
+    ]);
+    // A pattern without a folder per book means it so, and covers take the names of their books.
+    const cover = { path: "one/cover.jpg", kind: "image", sizeBytes: 5 } as const;
+    const emma = await book({ title: "Emma", files: ["one/Emma.m4b"], companions: [cover] });
+    const flat = await plan([emma, two], { pattern: "{author}/{title}" });
+    expect(targets(flat)).toEqual([
+      "books:/Author/Emma.m4b",
+      "books:/Author/Emma.jpg",
+      "books:/Author/Dune - 01.mp3",
+      "books:/Author/Dune - 02.mp3",
+    ]);
+  });
+
+  test("with a link anywhere on the way out is told, for what goes too", async () => {
+    await folder.write({ "elsewhere/Title/": "" });
+    await symlink(folder.at("elsewhere"), folder.at("library/Author"));
+    expect((await plan([await book({})])).conflicts).toMatchObject([{ code: "outside_root" }]);
+    await rm(folder.at("library/Author"));
+    await symlink(folder.at("elsewhere"), folder.at("inbox/linked"));
+    const linked = await book({ files: ["linked/book/01.mp3"] });
+    expect((await plan([linked], { strategy: "move" })).conflicts).toMatchObject([{ code: "outside_root" }]);
+    expect((await plan([linked], { strategy: "copy" })).conflicts).toEqual([]);
   });
 
   test("with a link that leads out of the library is told", async () => {

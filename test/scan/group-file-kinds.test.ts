@@ -6,7 +6,7 @@ import {
   isIgnoredName,
   kindOf,
   stemOf,
-} from "../../src/scan/file-kinds.ts";
+} from "../../src/domain/file-kinds.ts";
 
 describe("kindOf", () => {
   it.each("m4b mp3 m4a mp4 aac flac ogg oga opus wma wav aif aiff mka webm".split(" "))(
