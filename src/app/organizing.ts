@@ -1,7 +1,14 @@
 import { randomUUID } from "node:crypto";
 import type { Config } from "../config/schema.ts";
 import type { Operation, OperationRequest, OperationRun } from "../domain/operation.ts";
-import type { LastBatch, OrganizeProgress, Plan, PlannableBook, Strategy } from "../domain/organize.ts";
+import {
+  idleOrganize,
+  type LastBatch,
+  type OrganizeProgress,
+  type Plan,
+  type PlannableBook,
+  type Strategy,
+} from "../domain/organize.ts";
 import { parseTemplate } from "../domain/template.ts";
 import { AppError } from "../errors.ts";
 import type { BatchDeps } from "../organize/batch.ts";
@@ -80,7 +87,7 @@ export function createOrganizing(options: OrganizingOptions): Organizing {
   const { config, live, store, log, onBooks } = options;
   const { catalogue, journals } = store;
   const history = createBatchHistory(journals, () => live().organize.undo_days);
-  let shown = idle;
+  let shown = idleOrganize;
   let last = history.last();
   const tell = createProgressView((progress: OrganizeProgress) => {
     shown = progress;
@@ -99,7 +106,7 @@ export function createOrganizing(options: OrganizingOptions): Organizing {
   /** An operation whose progress is told, its last value at its end. */
   function told(create: (onProgress: (progress: OrganizeProgress) => void) => OperationRun): OperationRun {
     return async (operation, context) => {
-      let newest: OrganizeProgress = { ...idle, operationId: operation.id };
+      let newest: OrganizeProgress = { ...idleOrganize, operationId: operation.id };
       const run = create((progress) => {
         newest = progress;
         tell(progress);
@@ -264,17 +271,3 @@ function ownScope({ rootId, unitPath }: PlannableBook): string {
 function unique(scopes: readonly string[]): readonly string[] {
   return [...new Set(scopes)];
 }
-
-/** Nothing is being organized. */
-const idle: OrganizeProgress = {
-  state: "idle",
-  operationId: null,
-  booksTotal: 0,
-  booksDone: 0,
-  filesTotal: 0,
-  filesDone: 0,
-  bytesTotal: 0,
-  bytesDone: 0,
-  percent: null,
-  conflicts: 0,
-};

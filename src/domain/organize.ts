@@ -180,6 +180,20 @@ export interface OrganizeProgress {
   readonly conflicts: number;
 }
 
+/** Nothing is being organized. */
+export const idleOrganize: OrganizeProgress = {
+  state: "idle",
+  operationId: null,
+  booksTotal: 0,
+  booksDone: 0,
+  filesTotal: 0,
+  filesDone: 0,
+  bytesTotal: 0,
+  bytesDone: 0,
+  percent: null,
+  conflicts: 0,
+};
+
 /** The newest batch that ended well, for the topic and for `undo` without an id. */
 export interface LastBatch {
   readonly operationId: string;

@@ -2,7 +2,13 @@ import { stat } from "node:fs/promises";
 import type { Root } from "../domain/book.ts";
 import type { JournalRoot } from "../domain/journal.ts";
 import type { Operation, OperationRun } from "../domain/operation.ts";
-import type { Move, OrganizeProgress, Plan, Strategy } from "../domain/organize.ts";
+import {
+  idleOrganize,
+  type Move,
+  type OrganizeProgress,
+  type Plan,
+  type Strategy,
+} from "../domain/organize.ts";
 import type { Batch, BatchDeps, BatchStep } from "./batch.ts";
 import { refuseWithoutSpace } from "./plan.ts";
 import { createBatchProgress } from "./progress.ts";
@@ -26,7 +32,7 @@ export function createOrganizeRun(deps: OrganizeDeps): OperationRun {
     const done = deps.journals.batch(operation.id);
     if (done?.state === "ended" && done.summary !== null) return done.summary;
     await refuseUnrecovered(deps);
-    deps.onProgress(planning(operation.id));
+    deps.onProgress({ ...idleOrganize, state: "planning", operationId: operation.id });
     const plan = await deps.plan(operation, signal);
     const planned = plannedSummary(plan);
     if (plan.books.length === 0)
@@ -89,19 +95,4 @@ async function journalRoots(roots: readonly Root[], { books }: Plan): Promise<re
       return { id, path, ino: String(ino), kind };
     }),
   );
-}
-
-function planning(operationId: string): OrganizeProgress {
-  return {
-    state: "planning",
-    operationId,
-    booksTotal: 0,
-    booksDone: 0,
-    filesTotal: 0,
-    filesDone: 0,
-    bytesTotal: 0,
-    bytesDone: 0,
-    percent: null,
-    conflicts: 0,
-  };
 }

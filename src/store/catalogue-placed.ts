@@ -1,17 +1,13 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { PlacedFilePage, RottenFiles } from "../domain/catalogue.ts";
-import type { PlacedFile, RootPath } from "../domain/organize.ts";
+import type { OrganizeCatalogue } from "../domain/catalogue.ts";
+import type { PlacedFile } from "../domain/organize.ts";
 import { integer, prepareAll, type Row, text } from "./catalogue-rows.ts";
 
-/** The files that were organized, with what was recorded of them. */
-export interface PlacedFiles {
-  placedFiles(page: PlacedFilePage): readonly PlacedFile[];
-  markRotten(file: RootPath, at: string | null): void;
-  forgetPlaced(file: RootPath): void;
-  rottenFiles(): RottenFiles;
-  verifyPosition(operationId: string): string | null;
-  saveVerifyPosition(operationId: string, position: string | null): void;
-}
+/** The part of the catalogue about files that were organized. */
+export type PlacedFiles = Pick<
+  OrganizeCatalogue,
+  "placedFiles" | "markRotten" | "forgetPlaced" | "rottenFiles" | "verifyPosition" | "saveVerifyPosition"
+>;
 
 /** As many rotten files as a diagnostic names. */
 const shownRotten = 3;

@@ -96,10 +96,9 @@ class Journals implements JournalStore, StoreFile {
   }
 
   batches(): readonly BatchRecord[] {
-    const order = ({ startedAt }: BatchRecord): string => startedAt;
-    return [...this.#batches.values()].sort((a, b) =>
-      order(a) < order(b) ? 1 : order(a) > order(b) ? -1 : 0,
-    );
+    // Of two that began in one millisecond the one that is known later is the newer.
+    const latestFirst = [...this.#batches.values()].reverse();
+    return latestFirst.sort((a, b) => Date.parse(b.startedAt) - Date.parse(a.startedAt));
   }
 
   async put(batch: BatchRecord): Promise<void> {
