@@ -98,6 +98,8 @@ export function createOrganizing(options: OrganizingOptions): Organizing {
     catalogue,
     settings: () => ({ concurrency: live().organize.concurrency, hashLinks: live().organize.hash_links }),
     now: () => new Date(),
+    running: new Set(),
+    recovering: new Set(),
     newId: randomUUID,
     onBooks: (operationId, outcome) => onBooks(operationId, { ...outcome, missing: [] }),
     warn: (message) => log.warn(message),

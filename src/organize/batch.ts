@@ -40,6 +40,10 @@ export interface BatchDeps {
     flush(): Promise<void>;
   };
   readonly settings: () => BatchSettings;
+  /** Ids of batches that run now: their journals are open, and they are not to be recovered. */
+  readonly running: Set<string>;
+  /** Ids of batches that are being recovered now, by whoever came first. */
+  readonly recovering: Set<string>;
   readonly now: () => Date;
   readonly newId: () => string;
   readonly onBooks: (operationId: string, outcome: CommitOutcome) => void;

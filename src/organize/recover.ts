@@ -20,7 +20,12 @@ export interface Unrecovered {
 export async function recoverBatches(deps: BatchDeps): Promise<readonly Unrecovered[]> {
   const unrecovered: Unrecovered[] = [];
   for (const batch of deps.journals.batches().toReversed()) {
-    if (batch.state !== "open") continue;
+    if (batch.state !== "open" || deps.running.has(batch.operationId)) continue;
+    if (deps.recovering.has(batch.operationId)) {
+      unrecovered.push({ operationId: batch.operationId, reason: "that is being done right now" });
+      continue;
+    }
+    deps.recovering.add(batch.operationId);
     try {
       const reason = await recover(deps, batch);
       if (reason !== null) unrecovered.push({ operationId: batch.operationId, reason });
@@ -29,6 +34,8 @@ export async function recoverBatches(deps: BatchDeps): Promise<readonly Unrecove
         operationId: batch.operationId,
         reason: error instanceof Error ? error.message : String(error),
       });
+    } finally {
+      deps.recovering.delete(batch.operationId);
     }
   }
   return unrecovered;

@@ -34,7 +34,22 @@ export async function runBatch(
     planned: batch.planned,
   };
   const books = batch.books.map((book): JournalBook => ({ type: "book", ...book }));
-  const journal = await deps.journals.begin(begun, [...books, ...(await seeFolders(batch))]);
+  const records = [...books, ...(await seeFolders(batch))];
+  deps.running.add(batch.operationId);
+  try {
+    return await runBehind(deps, batch, await deps.journals.begin(begun, records), signal, progress);
+  } finally {
+    deps.running.delete(batch.operationId);
+  }
+}
+
+async function runBehind(
+  deps: BatchDeps,
+  batch: Batch,
+  journal: Journal,
+  signal: AbortSignal,
+  progress: BatchProgress,
+): Promise<Readonly<Record<string, unknown>>> {
   try {
     await placeOrTakeBack(deps, batch, journal, signal, progress);
     progress.enter("committing");

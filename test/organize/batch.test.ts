@@ -1,4 +1,5 @@
 import { chmod, link, readdir, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { recoverBatches } from "../../src/organize/recover.ts";
 import { expireBatches } from "../../src/organize/retention.ts";
@@ -194,6 +195,17 @@ test("a batch that ended gives its summary again when its operation runs once mo
   const before = await both();
   expect(await organizer.organize(files, { id: "batch-1" })).toEqual(summary);
   expect(await both()).toEqual(before);
+});
+
+test("recovery leaves a batch alone that runs", async () => {
+  const running = organizer.organize(files, { id: "batch-1", strategy: "copy" });
+  while (organizer.journals.batch("batch-1") === null) await setImmediate();
+  for (let looks = 0; looks < 20; looks++) {
+    await recoverBatches(organizer.deps);
+    await setImmediate();
+  }
+  expect(await running).toMatchObject({ files: 4, leftover_count: 0 });
+  expect(organizer.journals.batch("batch-1")).toMatchObject({ state: "ended" });
 });
 
 test("recovery has nothing to do where everything ended", async () => {

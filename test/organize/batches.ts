@@ -72,6 +72,8 @@ export async function openOrganizer(
     catalogue: places,
     settings: () => ({ concurrency: 4, hashLinks: true }),
     now: () => new Date(),
+    running: new Set(),
+    recovering: new Set(),
     newId: randomUUID,
     onBooks: () => {},
     warn: (message) => warnings.push(message),
