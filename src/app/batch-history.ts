@@ -73,9 +73,9 @@ function hasJournal({ state }: BatchRecord): boolean {
 }
 
 function movesOf(records: readonly JournalRecord[]): NonNullable<BatchEntry["moves"]> {
-  return records.flatMap((record) =>
-    record.type === "planned" && record.relocates !== null ? [record.relocates] : [],
-  );
+  const planned = records.flatMap((record) => (record.type === "planned" ? [record] : []));
+  // They were begun as the disk allowed; the plan's order is the books'.
+  return planned.sort((a, b) => a.n - b.n).flatMap(({ relocates }) => relocates ?? []);
 }
 
 function noBatch(operationId: string): AppError {

@@ -139,7 +139,7 @@ describe.skipIf(!canMountTmpfs)("on a full disk (needs root and mount)", () => {
       fillBut(20_000);
       const second = await open();
       expect(second.issues.map((issue) => `${issue.severity} ${issue.code}`)).toEqual(
-        Array.from({ length: 3 }, () => "warn disk_full"),
+        Array.from({ length: 4 }, () => "warn disk_full"),
       );
       await expect(kind.put(second, "refused")).rejects.toMatchObject({ code: "read_only", retryable: true });
       freeAll();
@@ -201,7 +201,7 @@ describe.skipIf(!canMountTmpfs)("on a full disk (needs root and mount)", () => {
     fillBut(0);
     const second = await open();
     expect(second.issues.map(({ code, severity }) => `${severity} ${code}`)).toEqual(
-      Array.from({ length: 3 }, () => "warn disk_full"),
+      Array.from({ length: 4 }, () => "warn disk_full"),
     );
     expect(second.operations.get(known.id)).toEqual(known);
     expect(second.catalogue.query({ text: "a", limit: 1, offset: 0 }).total).toBe(1);

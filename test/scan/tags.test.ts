@@ -125,7 +125,7 @@ describe("a file that its worker does not come back from", () => {
   });
 
   it("has its whole time, however many files come before it", async () => {
-    const reader = openStandIn({ concurrency: 1, fileTimeoutMs: 150 });
+    const reader = openStandIn({ concurrency: 1, fileTimeoutMs: 400 });
     const names = Array.from({ length: 8 }, (_, i) => `slow ${i}`);
     expect(titles(await reader.read(folder, names))).toEqual(names);
   });
