@@ -119,7 +119,7 @@ export interface KnownBook {
 }
 
 /** Organized files of one root, in the byte order of their paths. */
-export interface PlacedFilePage {
+interface PlacedFilePage {
   readonly rootId: string;
   /** A folder of the root; `''` is all of it. */
   readonly under: string;

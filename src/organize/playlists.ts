@@ -1,21 +1,19 @@
-import { mkdir, open, readdir, rm } from "node:fs/promises";
-import path from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Book, Root } from "../domain/book.ts";
-import type { BookCatalogue, OrganizeCatalogue } from "../domain/catalogue.ts";
-import { safeFileName } from "../domain/safe-name.ts";
+import type { OrganizeCatalogue } from "../domain/catalogue.ts";
 import { foldText } from "../domain/text.ts";
-import { writeDurably } from "../store/durable.ts";
-import { playlistKey, playlistText } from "./playlist-text.ts";
-import { foldPath } from "./target.ts";
+import { positionKey } from "../store/sort-keys.ts";
+import { openPlaylistFolder, type PlaylistFolder } from "./playlist-folder.ts";
+import { isListable, type PlaylistContent, playlistText } from "./playlist-text.ts";
 
 export interface PlaylistDeps {
   /** Where they go; null while there are none. */
   readonly folder: () => string | null;
   readonly roots: readonly Root[];
-  readonly catalogue: Pick<BookCatalogue, "query"> &
-    Pick<OrganizeCatalogue, "booksOfRoot"> & { book(id: string): Book | null };
+  readonly catalogue: Pick<OrganizeCatalogue, "booksOfRoot"> & { book(id: string): Book | null };
   readonly warn: (message: string) => void;
+  /** A scan commits many times; what changed is written after this time, once for all of it. */
+  readonly settleMs?: number;
 }
 
 export interface Playlists {
@@ -23,196 +21,201 @@ export interface Playlists {
   changed(ids: readonly string[]): void;
   /** Looks at all books. Never rejects. */
   sync(): Promise<void>;
-  /** Ends what is being written. */
+  /** Ends at the next playlist; the next start looks at all books. */
   stop(): Promise<void>;
 }
 
-/** A scan commits many times; a playlist of a series is written once for all of it. */
-const settleMs = 2_000;
+const defaultSettleMs = 2_000;
 const page = 200;
-const extension = "m3u8";
 
 /**
- * Keeps an M3U8 for every present book of several files and for every series, the books in their order. Playlists of
- * ours are known by a line in them; a file of somebody else's is never touched, ours then gets another name.
+ * Keeps an M3U8 for every book of a library that has several files, and for every series, its books in their order. A
+ * file of somebody else's is never touched, ours then gets another name; one of ours that its owner has changed is left
+ * alone. Books whose disk is away keep theirs.
  */
 export function createPlaylists(deps: PlaylistDeps): Playlists {
-  const { catalogue } = deps;
-  /** Our files by key, and the keys by folded name. */
-  const files = new Map<string, string>();
   const pending = new Set<string>();
-  const seriesOf = new Map<string, readonly string[]>();
-  let scannedFolder: string | null = null;
+  let kept: Keeper | null = null;
   let timer: NodeJS.Timeout | undefined;
   let work: Promise<void> = Promise.resolve();
+  let isStopping = false;
+  let warned = "";
 
+  /** One thing after the other. What goes wrong is told once, and all is looked at again with the next change. */
   function later(task: () => Promise<void>): Promise<void> {
-    work = work.then(task).catch((error: unknown) => {
-      deps.warn(`playlists could not be written: ${error instanceof Error ? error.message : String(error)}`);
-    });
+    work = work.then(task).then(
+      () => {
+        warned = "";
+      },
+      (error: unknown) => {
+        kept = null;
+        const reason = error instanceof Error ? error.message : String(error);
+        if (reason !== warned) deps.warn(`playlists could not be written: ${reason}`);
+        warned = reason;
+      },
+    );
     return work;
   }
 
   async function update(ids: readonly string[]): Promise<void> {
-    const folder = await folderInUse();
-    if (folder === null) return;
-    const series = new Map<string, string>();
+    if (kept === null || kept.wanted !== deps.folder()) return await syncAll();
+    const series = new Set<string>();
     for (const id of ids) {
-      const book = catalogue.book(id);
-      const names = book === null ? [] : book.series.map(({ name }) => name);
-      for (const name of [...(seriesOf.get(id) ?? []), ...names]) series.set(foldText(name), name);
-      if (names.length === 0) seriesOf.delete(id);
-      else seriesOf.set(id, names);
-      await putBook(folder, id, book);
+      if (isStopping) return;
+      for (const key of await kept.putBook(id)) series.add(key);
       await turn();
     }
-    for (const [key, name] of series) await putSeries(folder, key, name);
-  }
-
-  async function putBook(folder: string, id: string, book: Book | null): Promise<void> {
-    const isListed = book?.state === "present" && book.tracks.length > 1;
-    if (!isListed) return await remove(folder, `book:${id}`);
-    const [author] = book.authors;
-    const name = author === undefined ? book.title : `${author} - ${book.title}`;
-    await put(folder, `book:${id}`, name, book.title, [book]);
-  }
-
-  async function putSeries(folder: string, key: string, name: string): Promise<void> {
-    const books = booksOfSeries(key, name);
-    if (books.length === 0) return await remove(folder, `series:${key}`);
-    await put(folder, `series:${key}`, name, name, books);
-  }
-
-  /** The query finds names that hold this one; only this one is meant. */
-  function booksOfSeries(key: string, name: string): readonly Book[] {
-    const ids: string[] = [];
-    for (let offset = 0; ; offset += page) {
-      const { items } = catalogue.query({
-        series: name,
-        state: "present",
-        sort: "series",
-        limit: page,
-        offset,
-      });
-      ids.push(
-        ...items
-          .filter(({ series }) => series.some((each) => foldText(each.name) === key))
-          .map(({ id }) => id),
-      );
-      if (items.length < page) break;
-    }
-    return ids.flatMap((id) => catalogue.book(id) ?? []);
-  }
-
-  async function put(
-    folder: string,
-    key: string,
-    name: string,
-    title: string,
-    books: readonly Book[],
-  ): Promise<void> {
-    const text = playlistText(key, title, books, rootPath, folder);
-    const file = await freeName(folder, key, name);
-    const before = files.get(key);
-    if (before !== undefined && before !== file) await rm(path.join(folder, before), { force: true });
-    files.set(key, file);
-    if ((await readStart(path.join(folder, file), Buffer.byteLength(text) + 1)) === text) return;
-    await writeDurably(path.join(folder, file), text, 0o644);
-  }
-
-  async function remove(folder: string, key: string): Promise<void> {
-    const file = files.get(key);
-    if (file === undefined) return;
-    files.delete(key);
-    await rm(path.join(folder, file), { force: true });
-  }
-
-  /** The wanted name, or one with a number where another playlist or somebody else's file has it. */
-  async function freeName(folder: string, key: string, name: string): Promise<string> {
-    const owners = new Map([...files].map(([owner, file]) => [foldPath(file), owner]));
-    for (let number = 1; ; number++) {
-      const file = safeFileName(name, number === 1 ? "" : ` (${number})`, extension);
-      const owner = owners.get(foldPath(file));
-      if (owner === key) return file;
-      if (owner !== undefined) continue;
-      const text = await readStart(path.join(folder, file), 4096);
-      if (text === null || playlistKey(text) === key) return file;
-    }
-  }
-
-  /** The folder, with what of ours is in it read once. */
-  async function folderInUse(): Promise<string | null> {
-    const folder = deps.folder();
-    if (folder === null || folder === scannedFolder) return folder;
-    await mkdir(folder, { recursive: true });
-    files.clear();
-    for (const file of await readdir(folder)) {
-      if (!file.endsWith(`.${extension}`)) continue;
-      const key = playlistKey((await readStart(path.join(folder, file), 4096)) ?? "");
-      if (key !== null) files.set(key, file);
-    }
-    scannedFolder = folder;
-    return folder;
-  }
-
-  function rootPath(rootId: string): string {
-    return deps.roots.find(({ id }) => id === rootId)?.path ?? "";
+    await putAllSeries(kept, series);
+    await kept.settle();
   }
 
   async function syncAll(): Promise<void> {
-    const folder = await folderInUse();
-    if (folder === null) return;
-    const known = new Set<string>();
-    for (const { id: rootId } of deps.roots) {
+    const wanted = deps.folder();
+    kept = null;
+    if (wanted === null || isStopping) return;
+    const keeper = createKeeper(deps, wanted, await openPlaylistFolder(wanted));
+    for (const { id: rootId } of deps.roots.filter(({ kind }) => kind === "library")) {
       for (let after: string | null = null; ; ) {
-        const ids: readonly string[] = catalogue.booksOfRoot(rootId, after, page);
-        for (const id of ids) known.add(id);
-        await update(ids);
+        const ids: readonly string[] = deps.catalogue.booksOfRoot(rootId, after, page);
+        for (const id of ids) {
+          if (isStopping) return;
+          await keeper.putBook(id);
+          await turn();
+        }
         after = ids.at(-1) ?? null;
         if (ids.length < page) break;
       }
     }
-    for (const key of [...files.keys()]) {
-      if (key.startsWith("book:") && !known.has(key.slice("book:".length))) await remove(folder, key);
-      if (key.startsWith("series:")) {
-        const series = key.slice("series:".length);
-        if (booksOfSeries(series, series).length === 0) await remove(folder, key);
-      }
+    await putAllSeries(keeper, keeper.series());
+    if (isStopping) return;
+    await keeper.removeOthers();
+    await keeper.settle();
+    kept = keeper;
+  }
+
+  async function putAllSeries(keeper: Keeper, series: Iterable<string>): Promise<void> {
+    for (const key of series) {
+      if (isStopping) return;
+      await keeper.putSeries(key);
+      await turn();
     }
   }
 
   return {
     changed(ids) {
-      if (deps.folder() === null) return;
+      if (deps.folder() === null || isStopping) return;
       for (const id of ids) pending.add(id);
       timer ??= setTimeout(() => {
         timer = undefined;
         const now = [...pending];
         pending.clear();
         void later(() => update(now));
-      }, settleMs).unref();
+      }, deps.settleMs ?? defaultSettleMs).unref();
     },
     sync: () => later(syncAll),
     async stop() {
+      isStopping = true;
       clearTimeout(timer);
-      const now = [...pending];
-      pending.clear();
-      await later(() => update(now));
+      await work;
     },
   };
 }
 
-/** The first bytes of a file as text; null where it is not there. */
-async function readStart(file: string, bytes: number): Promise<string | null> {
-  const handle = await open(file, "r").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return null;
-    throw error;
-  });
-  if (handle === null) return null;
-  try {
-    const { bytesRead, buffer } = await handle.read(Buffer.alloc(bytes), 0, bytes, 0);
-    return buffer.toString("utf8", 0, bytesRead);
-  } finally {
-    await handle.close();
+/** The playlists of one folder, and who is in which series. */
+interface Keeper {
+  readonly wanted: string;
+  /** Writes or removes the book's own playlist; answers with the series that it is in, or was. */
+  putBook(id: string): Promise<readonly string[]>;
+  putSeries(key: string): Promise<void>;
+  series(): Iterable<string>;
+  /** Removes playlists of what was not put. */
+  removeOthers(): Promise<void>;
+  settle(): Promise<void>;
+}
+
+function createKeeper({ catalogue, roots }: PlaylistDeps, wanted: string, folder: PlaylistFolder): Keeper {
+  /** Books by series, and series by book: of a book that has left a series only this tells which it was. */
+  const members = new Map<string, Set<string>>();
+  const seriesOf = new Map<string, readonly string[]>();
+  /** What is as it should be, until that is known of all. */
+  let put: Set<string> | null = new Set();
+
+  const libraries = new Map(roots.filter(({ kind }) => kind === "library").map(({ id, path }) => [id, path]));
+  const places = { folder: folder.path, rootPath: (rootId: string) => libraries.get(rootId) ?? "" };
+
+  /** Null for one that is in no library, or not there to be played. */
+  function bookOf(id: string): Book | null {
+    const book = catalogue.book(id);
+    if (book === null || !libraries.has(book.rootId) || !isListable(book)) return null;
+    return book.state === "present" || book.state === "offline" ? book : null;
   }
+
+  function enroll(id: string, keys: readonly string[]): void {
+    for (const key of seriesOf.get(id) ?? []) members.get(key)?.delete(id);
+    for (const key of keys) members.set(key, (members.get(key) ?? new Set()).add(id));
+    if (keys.length === 0) seriesOf.delete(id);
+    else seriesOf.set(id, keys);
+  }
+
+  async function write(name: string, content: PlaylistContent): Promise<void> {
+    put?.add(content.key);
+    await folder.put(content.key, name, playlistText(content, places));
+  }
+
+  return {
+    wanted,
+    async putBook(id) {
+      const book = bookOf(id);
+      const left = seriesOf.get(id) ?? [];
+      const joined = unique(book?.series.map(({ name }) => foldText(name)) ?? []);
+      enroll(id, joined);
+      const key = `book:${id}`;
+      // Nothing is concluded from a disk that is away.
+      if (book?.state === "offline") put?.add(key);
+      else if (book === null || book.tracks.length < 2) await folder.remove(key);
+      else {
+        const [author] = book.authors;
+        const name = author === undefined ? book.title : `${author} - ${book.title}`;
+        await write(name, { key, title: book.title, books: [book] });
+      }
+      return unique([...left, ...joined]);
+    },
+    async putSeries(seriesKey) {
+      const key = `series:${seriesKey}`;
+      const books = [...(members.get(seriesKey) ?? [])].flatMap((id) => bookOf(id) ?? []);
+      if (books.length === 0) {
+        members.delete(seriesKey);
+        await folder.remove(key);
+      } else if (books.some(({ state }) => state === "offline")) {
+        put?.add(key);
+      } else {
+        const ordered = inOrder(books, seriesKey);
+        const name = placeIn(ordered[0], seriesKey)?.name ?? seriesKey;
+        await write(name, { key, title: name, books: ordered });
+      }
+    },
+    series: () => [...members.keys()],
+    async removeOthers() {
+      for (const key of folder.keys()) if (put?.has(key) !== true) await folder.remove(key);
+      put = null;
+    },
+    settle: () => folder.settle(),
+  };
+}
+
+function inOrder(books: readonly Book[], seriesKey: string): readonly Book[] {
+  const order = (book: Book) =>
+    `${positionKey(placeIn(book, seriesKey)?.position)}\0${foldText(book.title)}\0${book.id}`;
+  return books
+    .map((book) => ({ book, key: order(book) }))
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+    .map(({ book }) => book);
+}
+
+function placeIn(book: Book | undefined, seriesKey: string): Book["series"][number] | undefined {
+  return book?.series.find(({ name }) => foldText(name) === seriesKey);
+}
+
+function unique(keys: readonly string[]): readonly string[] {
+  return [...new Set(keys)];
 }

@@ -37,8 +37,9 @@ export function prepareUnitReader(database: DatabaseSync): UnitReader {
     "SELECT name, size_bytes, mtime_ms FROM origins WHERE root_id = ? AND unit_path = ?",
   );
   const present = `state <> ${stateNumber("missing")}`;
+  // By the index of ids, which the plus asks for: by that of roots every page would sort all books of the root.
   const ofRoot = database.prepare(
-    `SELECT id FROM books WHERE root_id = ? AND ${present} AND id > ? ORDER BY id LIMIT ?`,
+    `SELECT id FROM books WHERE +root_id = ? AND ${present} AND id > ? ORDER BY id LIMIT ?`,
   );
   const inFolder = database.prepare(
     `SELECT id FROM books WHERE root_id = ? AND unit_path = ? AND ${present}`,
