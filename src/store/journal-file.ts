@@ -48,9 +48,19 @@ export class JournalFile {
     }
   }
 
-  /** Goes on behind the records, which `readJournal` found to be `recordBytes` long. */
-  static async reopen(file: string, recordBytes: number): Promise<JournalFile> {
-    return new JournalFile(file, await open(file, "r+"), recordBytes);
+  /** Goes on behind the records, as `readJournal` found them; an end that was torn is made whole. */
+  static async reopen(file: string, { recordBytes, endBytes }: JournalReading): Promise<JournalFile> {
+    const journal = new JournalFile(file, await open(file, "r+"), recordBytes);
+    journal.#endBytes = endBytes;
+    if (endBytes > 0) return journal;
+    try {
+      await journal.#writeEnd();
+      await journal.#handle.datasync();
+      return journal;
+    } catch (error) {
+      await journal.close();
+      throw error;
+    }
   }
 
   /** Length of the file. */
@@ -109,12 +119,17 @@ export class JournalFile {
   /** What was not acknowledged goes, so that the next start finds a whole journal; where it cannot, it cuts it off. */
   async #restoreEnd(): Promise<void> {
     try {
-      await this.#handle.truncate(this.#durableBytes);
-      const end = Buffer.from(`${encodeLine(JSON.stringify(endMark), this.#durableBytes)}\n`, "latin1");
-      await writeWhole(this.#handle, end, this.#durableBytes);
+      await this.#writeEnd();
     } catch {
       // The failure that is thrown says all that there is to say: the disk takes nothing.
     }
+  }
+
+  async #writeEnd(): Promise<void> {
+    const end = Buffer.from(`${encodeLine(JSON.stringify(endMark), this.#durableBytes)}\n`, "latin1");
+    await this.#handle.truncate(this.#durableBytes);
+    await writeWhole(this.#handle, end, this.#durableBytes);
+    this.#endBytes = end.length;
   }
 }
 
@@ -135,6 +150,8 @@ export interface JournalReading {
   readonly records: readonly Readonly<Record<string, unknown>>[];
   /** Where the next record goes. */
   readonly recordBytes: number;
+  /** Of the end mark behind it; 0 where that is torn. */
+  readonly endBytes: number;
   /** `tail`: it ends in an unfinished write, or was cut; `inside`: acknowledged records are gone or changed. */
   readonly damage: { readonly kind: "tail" | "inside"; readonly offsetBytes: number } | null;
 }
@@ -148,7 +165,10 @@ export function readJournal(content: Buffer): JournalReading {
   const isWhole = content.at(-1) === 0x0a;
   if (marks > 1 || (marks === 1 && !isEndMark(last))) return damagedAt(content, content.length, "inside");
   const lastLine = content.lastIndexOf(0x0a, content.length - (isWhole ? 2 : 1)) + 1;
-  if (marks === 1 && isWhole) return { records: records.slice(0, -1), recordBytes: lastLine, damage: null };
+  if (marks === 1 && isWhole) {
+    const endBytes = content.length - lastLine;
+    return { records: records.slice(0, -1), recordBytes: lastLine, endBytes, damage: null };
+  }
   return damagedAt(content, isWhole ? content.length : lastLine, "tail");
 }
 
@@ -156,7 +176,7 @@ export function readJournal(content: Buffer): JournalReading {
 function damagedAt(content: Buffer, offsetBytes: number, kind: "tail" | "inside"): JournalReading {
   const { records } = readLines(content.subarray(0, offsetBytes));
   const kept = records.filter((record) => !isEndMark(record));
-  return { records: kept, recordBytes: offsetBytes, damage: { kind, offsetBytes } };
+  return { records: kept, recordBytes: offsetBytes, endBytes: 0, damage: { kind, offsetBytes } };
 }
 
 function isEndMark(record: Readonly<Record<string, unknown>> | undefined): boolean {

@@ -71,9 +71,10 @@ class Journals implements JournalStore, StoreFile {
       throw error;
     });
     if (content === null) return null;
-    const { records, recordBytes, damage } = readJournal(content);
+    const reading = readJournal(content);
+    const { records, damage } = reading;
     if (damage?.kind === "inside") throw damagedJournal(file, `it is damaged at byte ${damage.offsetBytes}`);
-    return new OpenJournal(await JournalFile.reopen(file, recordBytes), [...parseRecords(records)]);
+    return new OpenJournal(await JournalFile.reopen(file, reading), [...parseRecords(records)]);
   }
 
   async read(id: string): Promise<readonly JournalRecord[]> {

@@ -115,6 +115,20 @@ describe("a journal", () => {
     expect(issues).toEqual([]);
   });
 
+  test("knows its length when it is opened again, also behind an end that was torn", async () => {
+    const file = await writeOpen();
+    for (const torn of [0, 10]) {
+      await truncate(file, (await readFile(file)).length - torn);
+      const journals = await open();
+      const journal = await journals.resume("batch-1");
+      await journal?.close();
+      const content = await readFile(file);
+      expect(journal?.sizeBytes).toBe(content.length);
+      expect(readJournal(content)).toMatchObject({ damage: null });
+      await journals.close();
+    }
+  });
+
   test("of a batch that was rolled back gives way to the next try of its operation, any other does not", async () => {
     await writeOpen();
     const journals = await open();
