@@ -1,7 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
-import path from "node:path";
 import { AppError } from "../errors.ts";
-import { syncFolder } from "../files/sync.ts";
+import { writeDurably } from "./durable.ts";
 import { encodeLine, readLines } from "./lines.ts";
 
 /**
@@ -35,17 +34,14 @@ export class JournalFile {
     this.#durableBytes = durableBytes;
   }
 
-  /** Makes a new journal that holds these records. Throws where the file is there already. */
+  /** Makes a new journal that holds these records; it has its name only once it is whole. */
   static async create(file: string, records: readonly object[]): Promise<JournalFile> {
-    const journal = new JournalFile(file, await open(file, "wx", 0o600), 0);
-    try {
-      await journal.append(records);
-      await syncFolder(path.dirname(file));
-      return journal;
-    } catch (error) {
-      await journal.close();
-      throw error;
-    }
+    const lines = linesOf(records, 0);
+    const end = linesOf([endMark], 0);
+    await writeDurably(file, Buffer.concat([lines, end]).toString("latin1"));
+    const journal = new JournalFile(file, await open(file, "r+"), lines.length);
+    journal.#endBytes = end.length;
+    return journal;
   }
 
   /** Goes on behind the records, as `readJournal` found them; an end that was torn is made whole. */
@@ -99,9 +95,8 @@ export class JournalFile {
 
   async #write(records: readonly object[]): Promise<void> {
     if (this.#failure !== null) throw this.#failure;
-    const lineOf = (record: object): string => `${encodeLine(JSON.stringify(record), this.#durableBytes)}\n`;
-    const lines = Buffer.from(records.map(lineOf).join(""), "latin1");
-    const end = Buffer.from(lineOf(endMark), "latin1");
+    const lines = linesOf(records, this.#durableBytes);
+    const end = linesOf([endMark], this.#durableBytes);
     try {
       await writeWhole(this.#handle, Buffer.concat([lines, end]), this.#durableBytes);
       await this.#handle.datasync();
@@ -126,11 +121,16 @@ export class JournalFile {
   }
 
   async #writeEnd(): Promise<void> {
-    const end = Buffer.from(`${encodeLine(JSON.stringify(endMark), this.#durableBytes)}\n`, "latin1");
+    const end = linesOf([endMark], this.#durableBytes);
     await this.#handle.truncate(this.#durableBytes);
     await writeWhole(this.#handle, end, this.#durableBytes);
     this.#endBytes = end.length;
   }
+}
+
+function linesOf(records: readonly object[], sealedBytes: number): Buffer {
+  const lines = records.map((record) => `${encodeLine(JSON.stringify(record), sealedBytes)}\n`);
+  return Buffer.from(lines.join(""), "latin1");
 }
 
 async function writeWhole(handle: FileHandle, content: Buffer, position: number): Promise<void> {
