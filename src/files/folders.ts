@@ -4,9 +4,11 @@ import type { FileIdentity } from "../domain/organize.ts";
 import { AppError, systemCode } from "../errors.ts";
 import { diskError } from "./disk-error.ts";
 import { factsOf, lookAt } from "./facts.ts";
-import { syncFolder } from "./sync.ts";
 
 interface MakingFolders {
+  /** Runs one after the other what is given for the same folder, an absolute path. */
+  readonly inTurn: (absolute: string, work: () => Promise<void>) => Promise<void>;
+  readonly syncFolder: (absolute: string) => Promise<void>;
   /** `folder` (from the root) was not there and is about to be made. */
   readonly onIntent: (folder: string) => Promise<void>;
   /** It was made by us, and not by somebody faster. */
@@ -14,22 +16,29 @@ interface MakingFolders {
 }
 
 /**
- * Makes the missing folders of a path below a root, one by one, each durable before the next, with the permissions of
- * its parent. Throws `conflict` where a file is in the way or a link leads out of the root.
+ * Makes the missing folders of a path below a root, each durable before the one in it, with the permissions of its
+ * parent. Calls at the same time make a folder once, and wait for each other only where they need the same one. Throws `conflict` where a file is in the way or a link leads out of the root.
  */
 export async function makeFolders(rootPath: string, folder: string, making: MakingFolders): Promise<void> {
   let at = "";
   for (const name of folder.split("/").filter((part) => part !== "")) {
     at = at === "" ? name : `${at}/${name}`;
     const absolute = path.join(rootPath, at);
-    const there = await lookAt(absolute);
-    if (there === null) await makeFolder(absolute, at, making);
-    else if (there.kind === "symlink") await refuseOutside(rootPath, absolute);
-    else if (there.kind !== "folder") throw inTheWay(absolute);
+    const folder = at;
+    await making.inTurn(absolute, async () => {
+      const there = await lookAt(absolute);
+      if (there === null) await makeFolder(absolute, folder, making);
+      else if (there.kind === "symlink") await refuseOutside(rootPath, absolute);
+      else if (there.kind !== "folder") throw inTheWay(absolute);
+    });
   }
 }
 
-async function makeFolder(absolute: string, at: string, { onIntent, onMade }: MakingFolders): Promise<void> {
+async function makeFolder(
+  absolute: string,
+  at: string,
+  { onIntent, onMade, syncFolder }: MakingFolders,
+): Promise<void> {
   await onIntent(at);
   const parent = path.dirname(absolute);
   try {

@@ -17,8 +17,8 @@ export interface StepContext {
   readonly syncFolder: (absolute: string) => Promise<void>;
   /** Runs what reads or writes whole files, so many at a time as are good for a disk. */
   readonly heavy: <T>(work: () => Promise<T>) => Promise<T>;
-  /** Runs one after the other what is given to it. */
-  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Runs one after the other what is given for the same folder, an absolute path. */
+  readonly inTurn: (absolute: string, work: () => Promise<void>) => Promise<void>;
   /** Ways that two file systems were found not to know; shared by the batch. */
   readonly unsupported: Set<string>;
   readonly newId: () => string;
@@ -62,7 +62,7 @@ export async function placeStep(n: number, step: BatchStep, context: StepContext
     removes: [...discarded, ...step.removes],
     relocates,
   });
-  await context.inTurn(() => makeParents(step, context));
+  await makeParents(step, context);
   const placed = await placeBySome(
     n,
     { source, facts, sha256, destination, temporaryName },
@@ -106,10 +106,15 @@ async function lookAtSource(
   }
 }
 
-async function makeParents({ place }: BatchStep, { roots, journal }: StepContext): Promise<void> {
+async function makeParents(
+  { place }: BatchStep,
+  { roots, journal, inTurn, syncFolder }: StepContext,
+): Promise<void> {
   if (place === null) return;
   const { rootId } = place.destination;
   await makeFolders(rootOf(roots, place.destination).path, parentOf(place.destination).path, {
+    inTurn,
+    syncFolder,
     onIntent: (made) =>
       journal({
         type: "folder_planned",

@@ -147,12 +147,12 @@ async function seeFolders({ roots, steps }: Batch): Promise<readonly FolderSeen[
 }
 
 function createTurns(): StepContext["inTurn"] {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const turn = last.then(work, work);
-    last = turn.catch(() => {
-      // Told to whoever asked for that turn.
+  const last = new Map<string, Promise<void>>();
+  return (absolute, work) => {
+    const turn = (last.get(absolute) ?? Promise.resolve()).then(work, work).finally(() => {
+      if (last.get(absolute) === turn) last.delete(absolute);
     });
+    last.set(absolute, turn);
     return turn;
   };
 }
