@@ -94,8 +94,11 @@ export function toErrorRecord(error: unknown): ErrorRecord {
     };
   }
   const message = error instanceof Error ? error.message : String(error);
-  return { code: "internal", message, retryable: false, details: null };
+  return { code: "internal", message, retryable: passing.has(systemCode(error) ?? ""), details: null };
 }
+
+/** What a disk or a share says that is away, and may come back. */
+const passing: ReadonlySet<string> = new Set(["EIO", "ENOTCONN", "ESTALE", "EHOSTDOWN", "ETIMEDOUT"]);
 
 /** The `code` of a Node system error (`ENOENT`, …), or null for anything else. */
 export function systemCode(error: unknown): string | null {

@@ -1,5 +1,6 @@
 import type { CommandHandlers } from "../bus/commands.ts";
-import { fieldsFromWire, wireBook, wireBookSummary, wireOperations } from "../bus/wire.ts";
+import type { CommandData, CommandInput } from "../bus/topics.ts";
+import { fieldsFromWire, wireBook, wireBookSummary, wireOperations, wireQueue } from "../bus/wire.ts";
 import type { Book } from "../domain/book.ts";
 import type { BookQuery } from "../domain/catalogue.ts";
 import type { Diagnostics } from "../domain/diagnostic.ts";
@@ -13,12 +14,14 @@ import { type RootFolder, resolveFolder, scopeOf } from "./roots.ts";
 
 interface CommandParts extends OrganizeParts {
   readonly isOnline: (rootId: string) => boolean;
-  readonly queue: Pick<Queue, "enqueue" | "cancel" | "list">;
+  readonly queue: Pick<Queue, "enqueue" | "cancel" | "list" | "pause" | "resume" | "retry" | "snapshot">;
   readonly catalogue: Pick<Catalogue, "book" | "setFields" | "historyOf">;
   readonly query: (query: BookQuery) => QueryAnswer;
   readonly findOperation: (id: string) => Operation | null;
   readonly diagnose: () => Promise<Diagnostics>;
   readonly reload: () => { readonly applied: readonly string[]; readonly needsRestart: readonly string[] };
+  /** Resolves with what is in force then. */
+  readonly configure: (settings: CommandInput<"configure">) => Promise<CommandData<"configure">>;
   readonly onBookSet: (book: Book) => void;
 }
 
@@ -68,6 +71,24 @@ export function createHandlers(parts: CommandParts): CommandHandlers {
         const { id, state } = await queue.cancel(operation_id);
         return { data: { operation_id: id, state } };
       },
+    },
+    pause: {
+      run: async ({ kind, paused }) => {
+        await (paused ? queue.pause(kind) : queue.resume(kind));
+        return { data: wireQueue(queue.snapshot()) };
+      },
+    },
+    resume: {
+      run: async ({ kind }) => {
+        await queue.resume(kind);
+        return { data: wireQueue(queue.snapshot()) };
+      },
+    },
+    retry: {
+      run: async ({ operation_id }) => ({ operationIds: [(await queue.retry(operation_id)).id] }),
+    },
+    configure: {
+      run: async (settings) => ({ data: await parts.configure(settings) }),
     },
     diagnose: {
       run: async () => {

@@ -2,18 +2,25 @@ import type { Bus } from "../bus/bus.ts";
 import { wireMemory } from "../bus/wire.ts";
 import type { MemoryLevel, Severity } from "../domain/diagnostic.ts";
 import type { QueueSnapshot } from "../domain/queue.ts";
-import { createMemorySampler } from "../health/memory.ts";
+import type { MemorySampler } from "../health/memory.ts";
 import { startHealthSampler } from "../health/sampler.ts";
 
 interface HeartbeatOptions {
   readonly bus: Pick<Bus, "publishState" | "status">;
   readonly queue: { readonly snapshot: () => QueueSnapshot };
   readonly worstDiagnostic: () => Severity;
+  readonly memory: MemorySampler;
+  /** Measures taken against pressure since the start. */
+  readonly actions: () => number;
+  /** Told of every sample. */
+  readonly onMemory: (level: MemoryLevel) => void;
   readonly onMemoryLevel: (level: MemoryLevel) => void;
 }
 
 const healthIntervalMs = 60_000;
-const memoryIntervalMs = 10_000;
+const memoryTellMs = 10_000;
+/** A scan can fill memory within seconds. */
+const memoryIntervalMs = 2_000;
 
 export interface Heartbeat {
   /** Publishes `memory` now, and from now on `health` and `memory` regularly. */
@@ -24,16 +31,22 @@ export interface Heartbeat {
 }
 
 /** What publishes `health` and `memory`. */
-export function createHeartbeat({ bus, queue, worstDiagnostic, onMemoryLevel }: HeartbeatOptions): Heartbeat {
-  const memory = createMemorySampler();
+export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
+  const { bus, queue, memory, worstDiagnostic, onMemory, onMemoryLevel } = options;
   const health = startHealthSampler();
   let level: MemoryLevel = "normal";
+  let toldMs = Number.NEGATIVE_INFINITY;
   let timers: readonly NodeJS.Timeout[] = [];
 
   function sampleMemory(): void {
     const use = memory.sample();
-    bus.publishState("memory", wireMemory(use));
+    onMemory(use.level);
     if (use.level !== level) onMemoryLevel(use.level);
+    // Told anew only where something about it is: a hub keeps every value in its database.
+    if (use.level !== level || performance.now() - toldMs >= memoryTellMs) {
+      bus.publishState("memory", wireMemory({ ...use, actions: options.actions() }));
+      toldMs = performance.now();
+    }
     level = use.level;
   }
 

@@ -32,6 +32,8 @@ interface OrganizingOptions {
   readonly live: () => LiveSettings;
   readonly store: Pick<Store, "catalogue" | "journals">;
   readonly log: Logger;
+  /** Whether that operation has not ended yet. */
+  readonly goesOn: (operationId: string) => boolean;
   readonly onProgress: (progress: OrganizeProgress, last: LastBatch | null) => void;
   readonly onBooks: (operationId: string, news: BookNews) => void;
 }
@@ -98,6 +100,7 @@ export function createOrganizing(options: OrganizingOptions): Organizing {
     catalogue,
     settings: () => ({ concurrency: live().organize.concurrency, hashLinks: live().organize.hash_links }),
     now: () => new Date(),
+    goesOn: options.goesOn,
     running: new Set(),
     recovering: new Set(),
     newId: randomUUID,
@@ -122,7 +125,8 @@ export function createOrganizing(options: OrganizingOptions): Organizing {
         throw error;
       } finally {
         last = history.last();
-        tell(newest.state === "failed" ? newest : { ...newest, state: "idle" });
+        const isParked = context.signal.aborted && context.signal.reason === "pause";
+        tell(newest.state === "failed" ? newest : { ...newest, state: isParked ? "paused" : "idle" });
       }
     };
   }
@@ -214,6 +218,7 @@ export function createOrganizing(options: OrganizingOptions): Organizing {
         kind: "verify",
         ...asked,
         scopes: unique(folder === null ? scopes : [scopeOf(folder)]),
+        reads: unique(folder === null ? scopes : [scopeOf(folder)]),
         input: { root_id: folder?.root.id ?? null, path: folder?.path ?? null, books: books ?? null },
       };
     },

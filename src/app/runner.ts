@@ -2,17 +2,21 @@ import { randomUUID } from "node:crypto";
 import { type Bus, createBus } from "../bus/bus.ts";
 import type { Transport } from "../bus/connection.ts";
 import { systemClock } from "../bus/ports.ts";
-import { commands } from "../bus/topics.ts";
+import { type CommandInput, commands, type StateBody } from "../bus/topics.ts";
 import { wireLibrary, wireQueue, wireScan } from "../bus/wire.ts";
 import { wireOrganize } from "../bus/wire-organize.ts";
 import { changedSettings } from "../config/changed.ts";
 import type { ConfigResult } from "../config/load.ts";
+import { defaultRetry } from "../config/schema.ts";
 import type { Root } from "../domain/book.ts";
 import type { Diagnostics } from "../domain/diagnostic.ts";
-import { isEnded, type Operation, type OperationState } from "../domain/operation.ts";
+import { isEnded, type Operation, type OperationKind, type OperationState } from "../domain/operation.ts";
+import type { RetryPolicy } from "../domain/queue.ts";
 import { toErrorRecord } from "../errors.ts";
 import { collectGarbage, createIdleCollector } from "../health/collect.ts";
 import { rootState } from "../health/diagnostics.ts";
+import { createMemorySampler, memoryLimitBytes } from "../health/memory.ts";
+import { createPressureRelief } from "../health/pressure.ts";
 import { createQueries } from "../library/queries.ts";
 import { createPlaylists } from "../organize/playlists.ts";
 import { createQueue } from "../queue/queue.ts";
@@ -26,6 +30,7 @@ import { createHeartbeat } from "./heartbeat.ts";
 import { liveSettings } from "./live-settings.ts";
 import type { Logger } from "./logger.ts";
 import { createOrganizing } from "./organizing.ts";
+import { isInWindow } from "./pause-windows.ts";
 import { createRootStates } from "./root-states.ts";
 import { createScanning } from "./scanning.ts";
 
@@ -58,6 +63,7 @@ const queueSpacingMs = 100;
 const librarySpacingMs = 1_000;
 /** Whether roots are back, and whether a full disk has space again. */
 const lookIntervalMs = 30_000;
+const tendIntervalMs = 1_000;
 const expireIntervalMs = 6 * 60 * 60 * 1000;
 /** Between two parts of somebody's work there are seconds; nothing is collected in them. */
 const idleMs = 10_000;
@@ -66,8 +72,11 @@ const idleMs = 10_000;
 export function buildRunner(parts: RunnerParts): Runner {
   const { config, store, diagnosis, log, releases } = parts;
   const { catalogue } = store;
-  let live = liveSettings(config);
+  /** As it was read last: `reload` may have changed what of it is live. */
+  let current = config;
+  let live = liveSettings(config, store.settings.get());
   let { diagnostics } = parts;
+  let isWindowHeld = false;
   let diagnosing = Promise.resolve(diagnostics);
 
   const bus = createBus({
@@ -105,6 +114,10 @@ export function buildRunner(parts: RunnerParts): Runner {
     live: () => live,
     store,
     log,
+    goesOn: (id) => {
+      const operation = queue.get(id);
+      return operation !== null && !isEnded(operation.state);
+    },
     onProgress: (progress, last) => bus.publishState("organize", wireOrganize(progress, last)),
     onBooks: booksChanged,
   });
@@ -118,16 +131,41 @@ export function buildRunner(parts: RunnerParts): Runner {
   const queue = createQueue({
     store: store.operations,
     runs: { scan: scanning.run, ...organizing.runs },
-    concurrency: live.operationConcurrency,
+    workers: live.workers,
+    pauses: {
+      load: () => store.settings.get().paused,
+      save: ({ all, kinds }) => store.settings.put({ paused: { all, kinds: [...kinds] } }),
+    },
+    retry: retryPolicies(config),
+    progressOf,
     now: Date.now,
+    random: Math.random,
+    setTimer: (work, ms) => {
+      const timer = setTimeout(work, ms);
+      return () => clearTimeout(timer);
+    },
     newId: randomUUID,
     agingMs: config.queue.aging_minutes * 60_000,
     limit: config.queue.limit,
   });
   queue.onChange(operationChanged);
+  const query = createQueries(catalogue, config.cache_size);
+  const relief = createPressureRelief(
+    {
+      trimCaches: () => query.trim(),
+      setPressure: (pressure) => queue.setPressure(pressure),
+      parkLowPriority: (isParked) =>
+        queue.hold("memory", isParked ? ({ priority }) => priority === "low" : null),
+      collect: collectGarbage,
+    },
+    Date.now,
+  );
   const heartbeat = createHeartbeat({
     bus,
     queue,
+    memory: createMemorySampler(memoryLimitBytes(config.memory.share)),
+    actions: () => relief.actions,
+    onMemory: (level) => relief.at(level),
     worstDiagnostic: () => diagnostics.worst,
     onMemoryLevel: announcer.memoryPressure,
   });
@@ -148,11 +186,12 @@ export function buildRunner(parts: RunnerParts): Runner {
       isOnline: rootStates.isOnline,
       queue,
       catalogue,
-      query: createQueries(catalogue, config.cache_size),
+      query,
       findOperation: (id) => queue.get(id),
       operationsOf: (transaction) => store.operations.byTransaction(transaction),
       diagnose,
       reload,
+      configure,
       organizing,
       onBookSet: (book) => {
         announcer.bookChanged(book);
@@ -215,13 +254,13 @@ export function buildRunner(parts: RunnerParts): Runner {
     });
   }
 
-  function publishSettings(): void {
-    bus.publishState("settings", {
+  function settingsInForce(): StateBody<"settings"> {
+    return {
       scan_concurrency: live.scanConcurrency,
-      operation_concurrency: live.operationConcurrency,
+      operation_concurrency: live.workers.min,
       organize_strategy: live.organizeStrategy,
       log_level: live.logLevel,
-    });
+    };
   }
 
   /** Runs the checks again, and says where their outcome is another. */
@@ -250,14 +289,57 @@ export function buildRunner(parts: RunnerParts): Runner {
     const next = parts.readConfig().config;
     // Against what the process started with: what needs a restart goes on needing it.
     const changed = changedSettings(config, next);
-    live = liveSettings(next);
-    log.setLevel(live.logLevel);
-    queue.setConcurrency(live.operationConcurrency);
-    scanning.applySettings();
+    current = next;
+    applySettings();
     organizing.publish();
-    publishSettings();
     void playlists.sync();
     return changed;
+  }
+
+  async function configure(settings: CommandInput<"configure">): Promise<StateBody<"settings">> {
+    const kept = store.settings.get();
+    await store.settings.put({
+      scanConcurrency: settings.scan_concurrency ?? kept.scanConcurrency,
+      operationConcurrency: settings.operation_concurrency ?? kept.operationConcurrency,
+      organizeStrategy: settings.organize_strategy ?? kept.organizeStrategy,
+      logLevel: settings.log_level ?? kept.logLevel,
+    });
+    applySettings();
+    return settingsInForce();
+  }
+
+  function applySettings(): void {
+    live = liveSettings(current, store.settings.get());
+    log.setLevel(live.logLevel);
+    queue.setWorkers(live.workers);
+    scanning.applySettings();
+    holdInWindow();
+    bus.publishState("settings", settingsInForce());
+    publishQueue.wish();
+  }
+
+  /** In a maintenance window nothing runs. */
+  function holdInWindow(): void {
+    const isInside = isInWindow(live.pauseBetween, new Date());
+    if (isInside === isWindowHeld) return;
+    isWindowHeld = isInside;
+    queue.hold("window", isInside ? "all" : null);
+    log.info(isInside ? "a pause of queue.pause_between begins" : "the pause of queue.pause_between is over");
+    publishQueue.wish();
+  }
+
+  /** Once a second: more or fewer workers, and whether a window begins or ends. */
+  function tend(): void {
+    holdInWindow();
+    const { current: before } = queue.workers();
+    queue.scale();
+    if (queue.workers().current !== before) publishQueue.wish();
+  }
+
+  /** By what a crash leaves: folders scanned, or bytes of the journal. */
+  async function progressOf({ id, kind }: Operation): Promise<number> {
+    if (kind === "scan") return store.checkpoints.load(id)?.checkpoint.counts.dirs ?? 0;
+    return await store.journals.sizeOf(id);
   }
 
   async function requestScan(root: Root): Promise<void> {
@@ -278,7 +360,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     const left = await queue.recover();
     await store.forgetEndedScans();
     publishInfo();
-    publishSettings();
+    applySettings();
     scanning.publishIdle();
     organizing.publish();
     bus.publishState("diagnostics", { worst: diagnostics.worst, checks: diagnostics.checks });
@@ -304,6 +386,8 @@ export function buildRunner(parts: RunnerParts): Runner {
     releases.defer(() => clearInterval(looking));
     const expiring = setInterval(() => void organizing.expire(), expireIntervalMs);
     releases.defer(() => clearInterval(expiring));
+    const tending = setInterval(tend, tendIntervalMs);
+    releases.defer(() => clearInterval(tending));
     if (!live.scanOnStartup) return;
     const goesOn = new Set(left.map((operation) => operation.scopes[0]));
     for (const root of config.roots) {
@@ -312,6 +396,21 @@ export function buildRunner(parts: RunnerParts): Runner {
   }
 
   return { bus, start, storeChanged: diagnoseSoon };
+}
+
+function retryPolicies({ queue }: ConfigResult["config"]): Record<OperationKind, RetryPolicy> {
+  const policyOf = (kind: OperationKind): RetryPolicy => {
+    const { attempts, first_seconds: first, most_seconds: most } = queue.retry[kind] ?? defaultRetry;
+    return { attempts, baseMs: first * 1000, maxMs: most * 1000 };
+  };
+  return {
+    scan: policyOf("scan"),
+    organize: policyOf("organize"),
+    undo: policyOf("undo"),
+    fetch: policyOf("fetch"),
+    verify: policyOf("verify"),
+    size: policyOf("size"),
+  };
 }
 
 /** What makes two outcomes differ: a new message about the same state is no news. */

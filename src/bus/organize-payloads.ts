@@ -23,6 +23,7 @@ export const organizeShape = {
     "placing",
     "committing",
     "rolling_back",
+    "paused",
     "undoing",
     "verifying",
     "failed",

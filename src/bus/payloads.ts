@@ -65,6 +65,7 @@ const waitingReasons = ["scope_busy", "dependency", "retry", "paused", "no_worke
 
 export const queueShape = {
   state: z.enum(["running", "paused", "stopped"]),
+  paused_kinds: z.array(z.enum(operationKinds)).describe("kinds that are paused by themselves"),
   counts: z.strictObject({
     queued: count,
     waiting: count,
@@ -87,6 +88,8 @@ export const queueShape = {
         kind: z.enum(operationKinds),
         scope: z.string(),
         reason: z.enum(waitingReasons),
+        retry_at: time.nullable().describe("not before then it is tried again"),
+        waits_for: z.array(operationId).describe("operations that must end before it, the first 20"),
       }),
     )
     .describe("the first 20"),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { operationStates } from "../domain/operation.ts";
+import { operationKinds, operationStates } from "../domain/operation.ts";
 import { strategies } from "../domain/organize.ts";
 import { foldText } from "../domain/text.ts";
 import {
@@ -73,7 +73,7 @@ export const stateTopics = {
   }),
   queue: state("queue", queueShape, "What runs and what waits.", {
     kind: "each_second",
-    urgent: (body) => body.state,
+    urgent: (body) => `${body.state} ${body.paused_kinds} ${body.workers.current}`,
     // Ten thousand short operations change the running set ten thousand times: the set at ten a second is
     // soon enough for a person and for an automation.
     brisk: (body) => body.running.map((operation) => operation.operation_id).join(" "),
@@ -243,6 +243,38 @@ export const commands = {
     "Ends an operation; a running one at its next safe point.",
     { operation_id: id },
     z.strictObject({ operation_id: id, state: z.enum(operationStates) }),
+  ),
+  pause: command(
+    "acts",
+    "Holds back all operations, or those of a kind, across restarts too; what runs parks at its next safe point.",
+    {
+      kind: z.enum(operationKinds).optional(),
+      paused: z.boolean().default(true).describe("`false` is resume, so that one topic serves a switch"),
+    },
+    z.strictObject(queueShape),
+  ),
+  resume: command(
+    "acts",
+    "Lets operations go on: those of a kind, or all, whatever was paused.",
+    { kind: z.enum(operationKinds).optional() },
+    z.strictObject(queueShape),
+  ),
+  retry: command(
+    "starts",
+    "Tries again what has failed or was cancelled, or now what waits for its next try.",
+    { operation_id: id },
+    started,
+  ),
+  configure: command(
+    "acts",
+    "Changes settings while the runner runs; they survive a restart. Answers with those in force.",
+    {
+      scan_concurrency: z.int().min(1).max(64).optional(),
+      operation_concurrency: z.int().min(1).max(32).optional(),
+      organize_strategy: z.enum(strategies).optional(),
+      log_level: z.enum(["debug", "info", "warn", "error"]).optional(),
+    },
+    z.strictObject(settingsShape),
   ),
   diagnose: command("acts", "Runs the start-up checks again.", {}, z.strictObject(diagnosticsShape)),
   set: command(

@@ -156,6 +156,7 @@ export function wireQueue(snapshot: QueueSnapshot): StateBody<"queue"> {
   const { queued, waiting, running, completed, failed, cancelled, interrupted } = snapshot.counts;
   return {
     state: snapshot.state,
+    paused_kinds: snapshot.pausedKinds,
     counts: { queued, waiting, running, completed, failed, cancelled, interrupted },
     by_priority: {
       low: snapshot.byPriority.low,
@@ -174,11 +175,13 @@ export function wireQueue(snapshot: QueueSnapshot): StateBody<"queue"> {
       scope,
       percent,
     })),
-    waiting: snapshot.waiting.map(({ operationId, kind, scope, reason }) => ({
+    waiting: snapshot.waiting.map(({ operationId, kind, scope, reason, retryAt, waitsFor }) => ({
       operation_id: operationId,
       kind,
       scope,
       reason,
+      retry_at: retryAt,
+      waits_for: waitsFor,
     })),
   };
 }

@@ -1,5 +1,5 @@
 import yargs, { type Argv } from "yargs";
-import { operationStates, priorities } from "../domain/operation.ts";
+import { operationKinds, operationStates, priorities } from "../domain/operation.ts";
 import { strategies } from "../domain/organize.ts";
 import { AppError } from "../errors.ts";
 import { version } from "../version.ts";
@@ -180,6 +180,48 @@ function commandTable(argv: readonly string[], run: Run, line: CommandLine): Arg
       (command) =>
         command.positional("id", { type: "string", demandOption: true, describe: "Id of the operation" }),
       (flags) => run(async () => (await import("./cancel.ts")).cancel(flags, line)),
+    )
+    .command(
+      "pause [kind]",
+      "Hold back all operations, or those of a kind, until resume",
+      (command) => command.positional("kind", { choices: operationKinds, describe: "Only these" }),
+      (flags) => run(async () => (await import("./pause.ts")).pause("pause", flags, line)),
+    )
+    .command(
+      "resume [kind]",
+      "Let operations go on",
+      (command) => command.positional("kind", { choices: operationKinds, describe: "Only these" }),
+      (flags) => run(async () => (await import("./pause.ts")).pause("resume", flags, line)),
+    )
+    .command(
+      "retry <id>",
+      "Try again what has failed or was cancelled",
+      (command) =>
+        command
+          .positional("id", { type: "string", demandOption: true, describe: "Id of the operation" })
+          .options({
+            wait: { type: "boolean", default: true, describe: "Wait for its end (--no-wait: only start it)" },
+          }),
+      (flags) => run(async () => (await import("./retry.ts")).retry(flags, line)),
+    )
+    .command(
+      "configure",
+      "Change settings of the running runner; they survive a restart",
+      (command) =>
+        command.options({
+          "scan-concurrency": { type: "number", requiresArg: true, describe: "Files read at the same time" },
+          "operation-concurrency": {
+            type: "number",
+            requiresArg: true,
+            describe: "Operations at the same time",
+          },
+          "organize-strategy": { choices: strategies, describe: "How files get to their place" },
+          "log-level": {
+            choices: ["debug", "info", "warn", "error"] as const,
+            describe: "Least severe messages",
+          },
+        }),
+      (flags) => run(async () => (await import("./configure.ts")).configure(flags, line)),
     )
     .command(
       "doctor",

@@ -1,6 +1,9 @@
 import * as z from "zod";
 import type { Root } from "../domain/book.ts";
 
+/** How an operation is tried again whose kind is not named in `queue.retry`. */
+export const defaultRetry = { attempts: 4, first_seconds: 5, most_seconds: 300 };
+
 const idText = "1 to 64 of a-z, 0-9, _ and -";
 
 /**
@@ -269,6 +272,12 @@ export const configSchema = z
               { live: true },
             ),
           ),
+        auto: z
+          .boolean()
+          .default(false)
+          .meta(
+            about("Whether a scan of an inbox is followed by an organize of what it found.", { live: true }),
+          ),
         playlist_dir: z
           .string()
           .min(1)
@@ -293,14 +302,99 @@ export const configSchema = z
           .default(20_000)
           .meta(about("Operations that may wait; further ones are refused with `queue_full`.")),
         aging_minutes: z
-          .int()
-          .min(1)
+          .number()
+          .min(0.001)
           .max(1440)
           .default(10)
-          .meta(about("Minutes of waiting that weigh as much as one step of priority.")),
+          .meta(about("Minutes of waiting that weigh as much as one step of priority; fractions too.")),
+        workers: z
+          .strictObject({
+            min: z
+              .int()
+              .min(1)
+              .max(32)
+              .nullable()
+              .default(null)
+              .meta(
+                about("The least operations at the same time. Default: `queue.concurrency`.", { live: true }),
+              ),
+            max: z
+              .int()
+              .min(1)
+              .max(32)
+              .nullable()
+              .default(null)
+              .meta(
+                about(
+                  "The most, while much waits. Default: twice the least, and 1 where that is 1: then they run one after the other.",
+                  { live: true },
+                ),
+              ),
+          })
+          .prefault({})
+          .meta(about("How the number of operations that run at the same time follows the backlog.")),
+        pause_between: z
+          .array(
+            z
+              .string()
+              .regex(/^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$/)
+              .meta({ "x-allowed": "from and to as 01:00-05:00, local time" }),
+          )
+          .max(24)
+          .default([])
+          .meta(
+            about("Times of the day, as `01:00-05:00` (local time), in which nothing is done.", {
+              live: true,
+            }),
+          ),
+        retry: z
+          .record(
+            z.string().regex(/^(scan|organize|undo|fetch|verify|size)$/),
+            z.strictObject({
+              attempts: z
+                .int()
+                .min(1)
+                .max(20)
+                .default(defaultRetry.attempts)
+                .meta(about("Tries altogether; 1 is no second one.")),
+              first_seconds: z
+                .number()
+                .min(0.01)
+                .max(86_400)
+                .default(defaultRetry.first_seconds)
+                .meta(about("Seconds before the second try; doubled with each further one.")),
+              most_seconds: z
+                .number()
+                .min(0.01)
+                .max(86_400)
+                .default(defaultRetry.most_seconds)
+                .meta(about("The longest wait between two tries, in seconds.")),
+            }),
+          )
+          .default({})
+          .meta(
+            about(
+              "When a kind of operation is tried again after an error that may pass by itself, such as a lost disk.",
+            ),
+          ),
       })
       .prefault({})
       .meta(about("How work waits and runs.")),
+    memory: z
+      .strictObject({
+        share: z
+          .number()
+          .min(0.05)
+          .max(1)
+          .default(0.5)
+          .meta(
+            about(
+              "The share of the machine's memory that it may use; a container's limit counts whole where it is smaller.",
+            ),
+          ),
+      })
+      .prefault({})
+      .meta(about("When memory is called tight.")),
     sources: z
       .record(
         z.string().regex(/^[a-z0-9-]{1,64}$/),

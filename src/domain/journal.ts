@@ -16,6 +16,7 @@ export type JournalRecord =
   | StepDone
   | BatchCommitted
   | BatchEnded
+  | BatchParked
   | BatchRolledBack;
 
 /** The first record. */
@@ -144,6 +145,38 @@ export interface BatchEnded {
   readonly trashed: readonly { readonly n: number; readonly file: RootPath; readonly trash: RootPath }[];
   /** When the folders seen were last changed by the batch: an undo gives them their time back only if it still holds. */
   readonly folders: readonly { readonly folder: RootPath; readonly mtimeNs: string }[];
+}
+
+/** Every file of it is at its place or where it was: nothing is half done, and what is left can be placed later. */
+export interface BatchParked {
+  readonly type: "parked";
+  readonly at: string;
+  /** What is not placed yet. */
+  readonly rest: readonly NumberedStep[];
+  /** Of the whole batch. */
+  readonly bytes: number;
+}
+
+/** One file of a batch: placed, removed once the batch is committed, or both. */
+export interface BatchStep {
+  readonly bookId: string;
+  readonly role: "track" | "companion";
+  readonly place: {
+    readonly source: RootPath;
+    readonly destination: RootPath;
+    readonly strategy: Strategy;
+    /** What is known of the source; it must still be so. Null: it is looked at and hashed now. */
+    readonly known: { readonly facts: FileFacts; readonly sha256: string | null } | null;
+    /** Whether the source goes too once all is committed. */
+    readonly discardsSource: boolean;
+  } | null;
+  readonly removes: readonly PlannedRemoval[];
+  readonly relocates: StepPlanned["relocates"];
+}
+
+/** `n` is its number in the batch, as its records name it. */
+export interface NumberedStep extends BatchStep {
+  readonly n: number;
 }
 
 interface BatchRolledBack {

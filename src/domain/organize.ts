@@ -165,6 +165,7 @@ export interface OrganizeProgress {
     | "placing"
     | "committing"
     | "rolling_back"
+    | "paused"
     | "undoing"
     | "verifying"
     | "failed";

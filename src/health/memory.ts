@@ -23,7 +23,7 @@ export interface MemorySampler {
   readonly sample: () => MemoryUse;
 }
 
-export function createMemorySampler(limitBytes: number = memoryLimitBytes()): MemorySampler {
+export function createMemorySampler(limitBytes: number): MemorySampler {
   let level: MemoryLevel = "normal";
   return {
     sample: () => {
@@ -35,14 +35,14 @@ export function createMemorySampler(limitBytes: number = memoryLimitBytes()): Me
 }
 
 /**
- * What the process may use: the smallest of the machine's memory, the limit of its own cgroup and those of all
+ * What the process may use: the smallest of a share of the machine's memory, the limit of its own cgroup and those of all
  * the cgroups above it (a container's limit often stands on a parent).
  */
-export function memoryLimitBytes(procDir = "/proc", cgroupDir = "/sys/fs/cgroup"): number {
+export function memoryLimitBytes(share = 1, procDir = "/proc", cgroupDir = "/sys/fs/cgroup"): number {
   // Without a limit `constrainedMemory` says 0 or 1.8e19, and the cgroup file says `max`.
   const constrained = process.constrainedMemory();
   const limits = [constrained, ...cgroupLimits(procDir, cgroupDir)].filter((limit) => limit > 0);
-  return Math.min(os.totalmem(), ...limits);
+  return Math.min(os.totalmem() * share, ...limits);
 }
 
 function cgroupLimits(procDir: string, cgroupDir: string): readonly number[] {

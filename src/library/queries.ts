@@ -17,16 +17,19 @@ const maxLimit = 200;
 /** Books kept per cached page, on average: a page may hold 200 at 1.2 KB each, and a small machine has little. */
 const averagePageSize = 20;
 
+export interface Queries {
+  (query: BookQuery): QueryAnswer;
+  /** Gives up all that is cached. */
+  readonly trim: () => void;
+}
+
 /**
  * Answers queries, the repeated ones from a cache of at most `cacheSize` pages, and never with a page that is
  * older than the last change of any book. Throws `invalid_payload` for a query outside the limits.
  */
-export function createQueries(
-  catalogue: QueryableCatalogue,
-  cacheSize: number,
-): (query: BookQuery) => QueryAnswer {
+export function createQueries(catalogue: QueryableCatalogue, cacheSize: number): Queries {
   const cache = createPageCache(cacheSize);
-  return (query) => {
+  const answer = (query: BookQuery): QueryAnswer => {
     const asked = normalized(query);
     const key = JSON.stringify(Object.values(asked));
     // Read before the catalogue: a change while it answers makes the page one of an unknown generation.
@@ -37,9 +40,11 @@ export function createQueries(
     if (catalogue.generation() === generation) cache.put(key, page, generation);
     return { ...page, generation, cached: false };
   };
+  return Object.assign(answer, { trim: cache.clear });
 }
 
 interface PageCache {
+  readonly clear: () => void;
   readonly get: (key: string, generation: number) => BookPage | null;
   readonly put: (key: string, page: BookPage, generation: number) => void;
 }
@@ -48,7 +53,7 @@ interface PageCache {
 function createPageCache(cacheSize: number): PageCache {
   // quick-lru keeps up to twice its maxSize.
   const maxSize = Math.floor(cacheSize / 2);
-  if (maxSize < 1) return { get: () => null, put: () => {} };
+  if (maxSize < 1) return { get: () => null, put: () => {}, clear: () => {} };
   const maxBooks = cacheSize * averagePageSize;
   let books = 0;
   let cachedGeneration: number | null = null;
@@ -58,14 +63,15 @@ function createPageCache(cacheSize: number): PageCache {
       books -= page.items.length;
     },
   });
-  const turnTo = (generation: number) => {
-    if (generation === cachedGeneration) return;
+  const turnTo = (generation: number | null) => {
+    if (generation !== null && generation === cachedGeneration) return;
     // Does not call onEviction.
     pages.clear();
     books = 0;
     cachedGeneration = generation;
   };
   return {
+    clear: () => turnTo(null),
     get: (key, generation) => {
       turnTo(generation);
       return pages.get(key) ?? null;

@@ -1,6 +1,7 @@
 import type {
   BatchBegun,
   BatchEnded,
+  BatchParked,
   FolderSeen,
   JournalBook,
   JournalRecord,
@@ -38,6 +39,8 @@ export interface BatchRecords {
   readonly seen: readonly FolderSeen[];
   readonly isCommitted: boolean;
   readonly ended: BatchEnded | null;
+  /** Where it was parked and nothing came after that. */
+  readonly parked: BatchParked | null;
   readonly isRolledBack: boolean;
 }
 
@@ -54,9 +57,11 @@ export function readBatch(records: readonly JournalRecord[]): BatchRecords {
   let isCommitted = false;
   let ended: BatchEnded | null = null;
   let isRolledBack = false;
+  const last = records.at(-1);
   for (const record of records) {
     switch (record.type) {
       case "begun":
+      case "parked":
         break;
       case "book":
         books.push(record);
@@ -107,6 +112,7 @@ export function readBatch(records: readonly JournalRecord[]): BatchRecords {
     seen,
     isCommitted,
     ended,
+    parked: last?.type === "parked" ? last : null,
     isRolledBack,
   };
 }

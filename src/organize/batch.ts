@@ -1,24 +1,7 @@
 import type { CommitOutcome } from "../domain/catalogue.ts";
-import type { JournalBook, JournalRoot, PlannedRemoval, StepPlanned } from "../domain/journal.ts";
-import type { FileFacts, Relocation, RootPath, Strategy } from "../domain/organize.ts";
+import type { BatchStep, JournalBook, JournalRoot } from "../domain/journal.ts";
+import type { Relocation, RootPath } from "../domain/organize.ts";
 import type { JournalStore } from "../store/ports.ts";
-
-/** One file of a batch: placed, removed once the batch is committed, or both. */
-export interface BatchStep {
-  readonly bookId: string;
-  readonly role: "track" | "companion";
-  readonly place: {
-    readonly source: RootPath;
-    readonly destination: RootPath;
-    readonly strategy: Strategy;
-    /** What is known of the source; it must still be so. Null: it is looked at and hashed now. */
-    readonly known: { readonly facts: FileFacts; readonly sha256: string | null } | null;
-    /** Whether the source goes too once all is committed. */
-    readonly discardsSource: boolean;
-  } | null;
-  readonly removes: readonly PlannedRemoval[];
-  readonly relocates: StepPlanned["relocates"];
-}
 
 /** All of it or nothing. */
 export interface Batch {
@@ -40,6 +23,8 @@ export interface BatchDeps {
     flush(): Promise<void>;
   };
   readonly settings: () => BatchSettings;
+  /** Whether the operation of a batch has not ended: one that was parked then goes on. */
+  readonly goesOn: (operationId: string) => boolean;
   /** Ids of batches that run now: their journals are open, and they are not to be recovered. */
   readonly running: Set<string>;
   /** Ids of batches that are being recovered now, by whoever came first. */

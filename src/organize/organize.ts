@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import type { Root } from "../domain/book.ts";
-import type { JournalRoot } from "../domain/journal.ts";
+import type { BatchStep, JournalRoot } from "../domain/journal.ts";
 import type { Operation, OperationRun } from "../domain/operation.ts";
 import {
   idleOrganize,
@@ -9,10 +9,11 @@ import {
   type Plan,
   type Strategy,
 } from "../domain/organize.ts";
-import type { Batch, BatchDeps, BatchStep } from "./batch.ts";
+import type { Batch, BatchDeps } from "./batch.ts";
 import { refuseWithoutSpace } from "./plan.ts";
 import { createBatchProgress } from "./progress.ts";
 import { refuseUnrecovered } from "./recover.ts";
+import { resumeBatch } from "./resume-batch.ts";
 import { runBatch } from "./run-batch.ts";
 import { conflictRecord, shownInSummary } from "./summary.ts";
 
@@ -31,6 +32,13 @@ export function createOrganizeRun(deps: OrganizeDeps): OperationRun {
   return async (operation, { signal, report }) => {
     const done = deps.journals.batch(operation.id);
     if (done?.state === "ended" && done.summary !== null) return done.summary;
+    const tell = (shown: OrganizeProgress): void => {
+      deps.onProgress(shown);
+      report(shown.percent);
+    };
+    const resumed = await resumeBatch(deps, operation.id, signal, tell);
+    if (resumed !== null) return resumed;
+    signal.throwIfAborted();
     await refuseUnrecovered(deps);
     deps.onProgress({ ...idleOrganize, state: "planning", operationId: operation.id });
     const plan = await deps.plan(operation, signal);
@@ -38,10 +46,7 @@ export function createOrganizeRun(deps: OrganizeDeps): OperationRun {
     if (plan.books.length === 0)
       return { books: 0, files: 0, bytes: 0, strategy: {}, ...planned, seconds: 0 };
     refuseWithoutSpace(plan);
-    const progress = createBatchProgress(operation.id, totalsOf(plan), (shown) => {
-      deps.onProgress(shown);
-      report(shown.percent);
-    });
+    const progress = createBatchProgress(operation.id, totalsOf(plan), tell);
     const batch: Batch = {
       operationId: operation.id,
       kind: "organize",

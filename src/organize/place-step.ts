@@ -1,12 +1,12 @@
 import path from "node:path";
-import type { JournalRecord, JournalRoot, PlannedRemoval } from "../domain/journal.ts";
+import type { BatchStep, JournalRecord, JournalRoot, PlannedRemoval } from "../domain/journal.ts";
 import type { FileFacts, Method, Strategy } from "../domain/organize.ts";
 import { AppError } from "../errors.ts";
 import { isUnchanged, openSource } from "../files/facts.ts";
 import { makeFolders } from "../files/folders.ts";
 import { hashFile } from "../files/hash.ts";
 import { placeFile, UnsupportedMethod } from "../files/place.ts";
-import type { BatchSettings, BatchStep } from "./batch.ts";
+import type { BatchSettings } from "./batch.ts";
 import { absolutePath, parentOf, rootOf } from "./batch-roots.ts";
 
 export interface StepContext {

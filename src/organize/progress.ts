@@ -2,6 +2,7 @@ import type { OrganizeProgress } from "../domain/organize.ts";
 
 /** What a batch says while it runs. */
 export interface BatchProgress {
+  readonly totals: ProgressTotals;
   readonly enter: (state: OrganizeProgress["state"]) => void;
   /** Bytes hashed or copied. */
   readonly bytes: (count: number) => void;
@@ -49,6 +50,7 @@ export function createBatchProgress(
   }
 
   return {
+    totals,
     enter: (next) => {
       state = next;
       tell();

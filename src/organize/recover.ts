@@ -14,7 +14,7 @@ export interface Unrecovered {
 
 /**
  * Ends what a crash left open, oldest first: without its commit a batch is taken back, with it completed. Doing it
- * twice, or dying in the middle of it, changes nothing. A batch whose disk is not there waits for it; nothing is
+ * twice, or dying in the middle of it, changes nothing. One that was parked stays as it is. A batch whose disk is not there waits for it; nothing is
  * concluded from what cannot be seen.
  */
 export async function recoverBatches(deps: BatchDeps): Promise<readonly Unrecovered[]> {
@@ -60,7 +60,8 @@ async function recover(deps: BatchDeps, batch: BatchRecord): Promise<string | nu
     return null;
   }
   try {
-    const { begun, isCommitted, isRolledBack } = readBatch(journal.records);
+    const { begun, isCommitted, isRolledBack, parked } = readBatch(journal.records);
+    if (parked !== null && deps.goesOn(batch.operationId)) return null;
     const missing = isRolledBack ? null : await missingRoot(begun.roots);
     if (missing !== null)
       return `${missing.path} of root ${missing.id} is not there: it is recovered when it is back`;
@@ -81,7 +82,7 @@ async function recover(deps: BatchDeps, batch: BatchRecord): Promise<string | nu
 }
 
 /** An unmounted disk leaves its folder behind, with another inode. */
-async function missingRoot(roots: readonly JournalRoot[]): Promise<JournalRoot | null> {
+export async function missingRoot(roots: readonly JournalRoot[]): Promise<JournalRoot | null> {
   for (const root of roots) {
     const stats = await stat(root.path, { bigint: true }).catch((error: unknown) => {
       if (systemCode(error) === null) throw error;

@@ -41,7 +41,7 @@ export async function rollBack(
 }
 
 /** Why the file stays; null where nothing of it is left. */
-async function takeBack(batch: BatchRecords, step: StepRecords): Promise<string | null> {
+export async function takeBack(batch: BatchRecords, step: StepRecords): Promise<string | null> {
   const { place } = step.planned;
   if (place === null) return null;
   const destination = absolutePath(batch.begun.roots, place.destination);

@@ -1,21 +1,22 @@
 import { lstat } from "node:fs/promises";
 import fastq from "fastq";
-import type { BatchBegun, FolderSeen, JournalBook } from "../domain/journal.ts";
+import type { BatchBegun, FolderSeen, JournalBook, NumberedStep } from "../domain/journal.ts";
 import { placeText, type RootPath } from "../domain/organize.ts";
 import { AppError, systemCode, toErrorRecord } from "../errors.ts";
 import type { Journal } from "../store/ports.ts";
-import type { Batch, BatchDeps, BatchStep, Leftover } from "./batch.ts";
+import type { Batch, BatchDeps, Leftover } from "./batch.ts";
+import { readBatch } from "./batch-records.ts";
 import { absolutePath, parentOf, upwards } from "./batch-roots.ts";
 import { completeBatch } from "./complete-batch.ts";
 import { createFolderSync } from "./folder-sync.ts";
 import { placeStep, type StepContext } from "./place-step.ts";
-import type { BatchProgress } from "./progress.ts";
-import { rollBack } from "./roll-back.ts";
+import type { BatchProgress, ProgressTotals } from "./progress.ts";
+import { rollBack, takeBack } from "./roll-back.ts";
 
 /**
  * Runs a batch: every file is placed, then the batch is committed, then sources go and the catalogue follows. The
- * first failure before the commit, an abort too, takes all of it back and is thrown. After the commit nothing
- * interrupts it; what a crash or a full disk keeps from being done, `recoverBatches` does. Answers with the summary.
+ * first failure before the commit, an abort too, takes all of it back and is thrown; one that is to pause is parked
+ * instead (`resumeBatch`). After the commit nothing interrupts it; what a crash or a full disk keeps from being done, `recoverBatches` does. Answers with the summary.
  */
 export async function runBatch(
   deps: BatchDeps,
@@ -37,15 +38,23 @@ export async function runBatch(
   const records = [...books, ...(await seeFolders(batch))];
   deps.running.add(batch.operationId);
   try {
-    return await runBehind(deps, batch, await deps.journals.begin(begun, records), signal, progress);
+    const journal = await deps.journals.begin(begun, records);
+    const steps = batch.steps.map((step, n) => ({ ...step, n }));
+    return await runSteps(deps, { ...batch, steps }, journal, signal, progress);
   } finally {
     deps.running.delete(batch.operationId);
   }
 }
 
-async function runBehind(
+/** A batch whose journal has begun, and what of it is still to be done. */
+export interface OpenBatch extends Pick<Batch, "kind" | "roots"> {
+  readonly steps: readonly NumberedStep[];
+}
+
+/** Does what is left of a batch, closes its journal, and answers with the summary. */
+export async function runSteps(
   deps: BatchDeps,
-  batch: Batch,
+  batch: OpenBatch,
   journal: Journal,
   signal: AbortSignal,
   progress: BatchProgress,
@@ -61,7 +70,7 @@ async function runBehind(
 
 async function placeOrTakeBack(
   deps: BatchDeps,
-  batch: Batch,
+  batch: OpenBatch,
   journal: Journal,
   signal: AbortSignal,
   progress: BatchProgress,
@@ -72,9 +81,38 @@ async function placeOrTakeBack(
     signal.throwIfAborted();
     await journal.append({ type: "committed", at: deps.now().toISOString() });
   } catch (error) {
+    const isParking = signal.aborted && signal.reason === "pause" && error === signal.reason;
+    if (isParking && (await park(deps, batch, journal, progress.totals))) throw error;
     progress.enter("rolling_back");
     const leftovers = await rollBack(deps, journal, toErrorRecord(error).message);
     throw leftovers.length === 0 ? error : notAllTakenBack(error, leftovers);
+  }
+}
+
+/**
+ * Takes back what is half done and writes down what is left, so that the batch can go on later, after a crash too.
+ * False where that did not work: then all of it has to be taken back.
+ */
+async function park(
+  deps: BatchDeps,
+  batch: OpenBatch,
+  journal: Journal,
+  totals: ProgressTotals,
+): Promise<boolean> {
+  const records = readBatch(journal.records);
+  const placed = new Set<number>();
+  try {
+    for (const step of records.steps.toReversed()) {
+      const isPlaced = step.done !== null || step.planned.place === null;
+      if (isPlaced) placed.add(step.planned.n);
+      else if ((await takeBack(records, step)) !== null) return false;
+    }
+    const rest = batch.steps.filter(({ n }) => !placed.has(n));
+    await journal.append({ type: "parked", at: deps.now().toISOString(), rest, bytes: totals.bytes });
+    return true;
+  } catch (error) {
+    deps.warn(`a batch that was to pause is taken back instead: ${toErrorRecord(error).message}`);
+    return false;
   }
 }
 
@@ -84,7 +122,7 @@ const stepsAtOnce = 64;
 /** A pool over the files. The first failure stops it; it is thrown when nothing is under way any more. */
 async function placeAll(
   deps: BatchDeps,
-  batch: Batch,
+  batch: OpenBatch,
   journal: Journal,
   signal: AbortSignal,
   progress: BatchProgress,
@@ -105,11 +143,11 @@ async function placeAll(
     onBytes: progress.bytes,
   };
   const failures: unknown[] = [];
-  const pool = fastq.promise<null, readonly [number, BatchStep], void>(
-    async ([n, step]) => {
+  const pool = fastq.promise<null, NumberedStep, void>(
+    async (step) => {
       if (context.signal.aborted) return;
       try {
-        await placeStep(n, step, context);
+        await placeStep(step.n, step, context);
         progress.placed(step.bookId);
       } catch (reason) {
         failures.push(reason);
@@ -118,8 +156,11 @@ async function placeAll(
     },
     Math.max(stepsAtOnce, settings.concurrency),
   );
-  await Promise.all(batch.steps.map((step, n) => pool.push([n, step])));
-  if (failures.length > 0) throw failures[0];
+  await Promise.all(batch.steps.map((step) => pool.push(step)));
+  // What was cut off by the signal has failed because of it alone.
+  const [failure] = failures.filter((reason) => !isAbortOf(signal, reason));
+  if (failure !== undefined) throw failure;
+  signal.throwIfAborted();
 }
 
 /** Folders that the batch puts something into or takes something out of, as they are before. */
@@ -173,5 +214,11 @@ function notAllTakenBack(error: unknown, leftovers: readonly Leftover[]): AppErr
         leftovers: leftovers.slice(0, 100).map(({ file, reason }) => ({ path: placeText(file), reason })),
       },
     },
+  );
+}
+
+function isAbortOf(signal: AbortSignal, reason: unknown): boolean {
+  return (
+    signal.aborted && (reason === signal.reason || (reason instanceof Error && reason.name === "AbortError"))
   );
 }

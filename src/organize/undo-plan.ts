@@ -1,4 +1,5 @@
 import { readlink } from "node:fs/promises";
+import type { BatchStep } from "../domain/journal.ts";
 import {
   type Conflict,
   type ConflictCode,
@@ -8,7 +9,7 @@ import {
 } from "../domain/organize.ts";
 import { type Found, isSameFile, isUnchanged, lookAt, openSource } from "../files/facts.ts";
 import { hashFile } from "../files/hash.ts";
-import type { BatchStep } from "./batch.ts";
+
 import type { BatchRecords, StepRecords } from "./batch-records.ts";
 import { absolutePath } from "./batch-roots.ts";
 

@@ -1,12 +1,13 @@
-import type { BatchRecord } from "../domain/journal.ts";
+import type { BatchRecord, BatchStep } from "../domain/journal.ts";
 import type { Operation, OperationRun } from "../domain/operation.ts";
 import type { Conflict, OrganizeProgress } from "../domain/organize.ts";
 import { AppError } from "../errors.ts";
 import type { JournalStore } from "../store/ports.ts";
-import type { Batch, BatchDeps, BatchStep } from "./batch.ts";
+import type { Batch, BatchDeps } from "./batch.ts";
 import { type BatchRecords, readBatch } from "./batch-records.ts";
 import { createBatchProgress } from "./progress.ts";
 import { refuseUnrecovered } from "./recover.ts";
+import { resumeBatch } from "./resume-batch.ts";
 import { runBatch } from "./run-batch.ts";
 import { conflictRecord, shownInSummary } from "./summary.ts";
 import { planUndo } from "./undo-plan.ts";
@@ -23,13 +24,17 @@ export function createUndoRun(deps: UndoDeps): OperationRun {
   return async (operation, { signal, report }) => {
     const done = deps.journals.batch(operation.id);
     if (done?.state === "ended" && done.summary !== null) return done.summary;
+    const tell = (shown: OrganizeProgress): void => {
+      deps.onProgress(shown);
+      report(shown.percent);
+    };
+    const resumed = await resumeBatch(deps, operation.id, signal, tell);
+    if (resumed !== null) return resumed;
+    signal.throwIfAborted();
     await refuseUnrecovered(deps);
     const target = undoable(deps.journals, String(operation.input["batch"]));
     const original = readBatch(await deps.journals.read(target.operationId));
-    const progress = createBatchProgress(operation.id, totalsOf(original), (shown) => {
-      deps.onProgress(shown);
-      report(shown.percent);
-    });
+    const progress = createBatchProgress(operation.id, totalsOf(original), tell);
     progress.enter("undoing");
     const { steps, refused } = await planUndo(original, { signal, onBytes: progress.bytes });
     if (refused.length > 0 && operation.input["partial"] !== true) throw refusal(refused);

@@ -2,7 +2,7 @@ import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Root } from "../domain/book.ts";
 import type { OrganizeCatalogue } from "../domain/catalogue.ts";
-import type { Operation, OperationRun } from "../domain/operation.ts";
+import { isForNow, type Operation, type OperationRun } from "../domain/operation.ts";
 import { type OrganizeProgress, type PlacedFile, placeText } from "../domain/organize.ts";
 import { AppError, systemCode } from "../errors.ts";
 import { lookAt, mtimeMsOf } from "../files/facts.ts";
@@ -71,7 +71,7 @@ export function createVerifyRun(deps: VerifyDeps): OperationRun {
     const rootsSeen = new Map<string, bigint>();
     for (const { root, file } of filesOf(deps, operation, resumed)) {
       if (signal.aborted) {
-        if (signal.reason !== "shutdown") catalogue.saveVerifyPosition(operation.id, null);
+        if (!isForNow(signal.reason)) catalogue.saveVerifyPosition(operation.id, null);
         signal.throwIfAborted();
       }
       if (!rootsSeen.has(root.id)) rootsSeen.set(root.id, await inodeOf(root));

@@ -7,15 +7,18 @@ const namedWaiting = 20;
 
 interface Unfinished extends Member {
   readonly operation: Operation;
+  readonly reason: WaitingReason;
+  readonly waitsFor: ReadonlySet<string>;
 }
 
 interface SnapshotInput {
-  readonly isRunning: boolean;
+  readonly state: QueueSnapshot["state"];
+  readonly pausedKinds: QueueSnapshot["pausedKinds"];
   /** Oldest first. */
   readonly entries: Iterable<Unfinished>;
   /** What the store counts; used for the ended ones. */
   readonly storedCounts: Readonly<Record<OperationState, number>>;
-  readonly workers: number;
+  readonly workers: QueueSnapshot["workers"];
   readonly nowMs: number;
 }
 
@@ -38,13 +41,19 @@ export function takeSnapshot(input: SnapshotInput): QueueSnapshot {
     }
   }
   return {
-    state: input.isRunning ? "running" : "stopped",
+    state: input.state,
+    pausedKinds: input.pausedKinds,
     counts,
     byPriority,
-    workers: { current: input.workers, min: input.workers, max: input.workers },
+    workers: input.workers,
     oldestWaitSeconds: oldestMs === null ? 0 : Math.max(0, Math.floor((input.nowMs - oldestMs) / 1000)),
     running: running.map((operation) => ({ ...shown(operation), percent: operation.percent })),
-    waiting: next.map(({ operation }) => ({ ...shown(operation), reason: reasonOf(operation) })),
+    waiting: next.map(({ operation, reason, waitsFor }) => ({
+      ...shown(operation),
+      reason,
+      retryAt: operation.retryAt,
+      waitsFor: [...waitsFor].slice(0, namedWaiting),
+    })),
   };
 }
 
@@ -61,8 +70,4 @@ function shown(
   operation: Operation,
 ): Pick<QueueSnapshot["running"][number], "operationId" | "kind" | "scope"> {
   return { operationId: operation.id, kind: operation.kind, scope: operation.scopes[0] ?? "" };
-}
-
-function reasonOf(operation: Operation): WaitingReason {
-  return operation.state === "waiting" ? "scope_busy" : "no_worker";
 }

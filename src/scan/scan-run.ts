@@ -1,6 +1,6 @@
 import type { Root } from "../domain/book.ts";
 import type { ScanCatalogue } from "../domain/catalogue.ts";
-import type { OperationContext } from "../domain/operation.ts";
+import { isForNow, type OperationContext } from "../domain/operation.ts";
 import type { ScanProgress, ScanState } from "../domain/scan.ts";
 import { AppError } from "../errors.ts";
 import type { CheckpointStore } from "../store/ports.ts";
@@ -193,7 +193,7 @@ export function beginScan(
     run,
     async park(error) {
       const isStopped = context.signal.aborted;
-      const isCancelled = isStopped && context.signal.reason !== "shutdown";
+      const isCancelled = isStopped && !isForNow(context.signal.reason);
       try {
         // A step that was cut off throws here; those before it have been taken.
         if (isStopped) await line.takeReady().catch(() => {});

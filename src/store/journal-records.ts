@@ -14,6 +14,16 @@ const hash = z
   .regex(/^[0-9a-f]{64}$/)
   .nullable();
 
+const role = z.enum(["track", "companion"]);
+const removes = z.array(z.strictObject({ file: place, facts, how: z.enum(["unlink", "discard"]) }));
+const relocates = z
+  .strictObject({
+    from: place,
+    to: place,
+    there: z.strictObject({ facts, sha256: hash }).nullable(),
+  })
+  .nullable();
+
 /** The records as they lie in a file of schema version 1. */
 const journalRecord: z.ZodType<JournalRecord> = z.discriminatedUnion("type", [
   z.strictObject({
@@ -49,7 +59,7 @@ const journalRecord: z.ZodType<JournalRecord> = z.discriminatedUnion("type", [
     type: z.literal("planned"),
     n: number,
     bookId: z.string(),
-    role: z.enum(["track", "companion"]),
+    role,
     place: z
       .strictObject({
         source: place,
@@ -60,14 +70,8 @@ const journalRecord: z.ZodType<JournalRecord> = z.discriminatedUnion("type", [
         temporaryName: z.string(),
       })
       .nullable(),
-    removes: z.array(z.strictObject({ file: place, facts, how: z.enum(["unlink", "discard"]) })),
-    relocates: z
-      .strictObject({
-        from: place,
-        to: place,
-        there: z.strictObject({ facts, sha256: hash }).nullable(),
-      })
-      .nullable(),
+    removes,
+    relocates,
   }),
   z.strictObject({
     type: z.literal("made"),
@@ -84,6 +88,29 @@ const journalRecord: z.ZodType<JournalRecord> = z.discriminatedUnion("type", [
     kept: z.array(z.strictObject({ n: number, file: place, reason: z.string() })),
     trashed: z.array(z.strictObject({ n: number, file: place, trash: place })),
     folders: z.array(z.strictObject({ folder: place, mtimeNs: decimal })),
+  }),
+  z.strictObject({
+    type: z.literal("parked"),
+    at: z.string(),
+    rest: z.array(
+      z.strictObject({
+        n: number,
+        bookId: z.string(),
+        role,
+        place: z
+          .strictObject({
+            source: place,
+            destination: place,
+            strategy: z.enum(strategies),
+            known: z.strictObject({ facts, sha256: hash }).nullable(),
+            discardsSource: z.boolean(),
+          })
+          .nullable(),
+        removes,
+        relocates,
+      }),
+    ),
+    bytes: number,
   }),
   z.strictObject({ type: z.literal("rolled_back"), at: z.string(), reason: z.string() }),
 ]);

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import type { BatchBegun, BatchRecord, JournalRecord } from "../domain/journal.ts";
 import { AppError, systemCode } from "../errors.ts";
@@ -94,6 +94,14 @@ class Journals implements JournalStore, StoreFile {
 
   batch(id: string): BatchRecord | null {
     return this.#batches.get(id) ?? null;
+  }
+
+  async sizeOf(id: string): Promise<number> {
+    const stats = await stat(this.#fileOf(id)).catch((error: unknown) => {
+      if (systemCode(error) === "ENOENT") return null;
+      throw error;
+    });
+    return stats?.size ?? 0;
   }
 
   batches(): readonly BatchRecord[] {

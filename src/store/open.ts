@@ -20,12 +20,14 @@ import type {
   OperationStore,
   StoreIssue,
 } from "./ports.ts";
+import { openSettings, type SettingsStore } from "./settings.ts";
 
 export interface Store {
   readonly operations: OperationStore;
   readonly checkpoints: CheckpointStore;
   readonly commands: CommandStore;
   readonly journals: JournalStore;
+  readonly settings: SettingsStore;
   /** Where it could not be opened (see `issues`) every call throws why. */
   readonly catalogue: Catalogue;
   /** The UUID of this installation. */
@@ -86,6 +88,7 @@ async function openIn(options: OpenStoreOptions, releases: (() => Promise<void>)
     options.onIssueGone?.(issue);
   };
   const nodeId = await nodeIdOf(dataDir, report);
+  const settings = await openSettings({ folder: dataDir, now, report });
   const fileOptions = { folder: dataDir, now, report, withdraw };
   const operations = await openOperations(fileOptions);
   releases.push(() => operations.close());
@@ -104,6 +107,7 @@ async function openIn(options: OpenStoreOptions, releases: (() => Promise<void>)
     checkpoints,
     commands,
     journals,
+    settings,
     catalogue,
     nodeId,
     get issues() {

@@ -85,6 +85,8 @@ export interface JournalStore {
   /** Reads the journal of an ended batch. Throws `not_found`, and `store_damaged` where it is not what was written. */
   read(id: string): Promise<readonly JournalRecord[]>;
   batch(id: string): BatchRecord | null;
+  /** Bytes of its journal's file; 0 where there is none. */
+  sizeOf(id: string): Promise<number>;
   /** Newest first. */
   batches(): readonly BatchRecord[];
   put(batch: BatchRecord): Promise<void>;
@@ -94,7 +96,7 @@ export interface JournalStore {
 
 /** Something about the stored data that a person should know. */
 export interface StoreIssue {
-  /** `operations`, `checkpoints`, `commands`, `batches`, `journals`, `catalogue` or `node`. */
+  /** `operations`, `checkpoints`, `commands`, `batches`, `journals`, `settings`, `catalogue` or `node`. */
   readonly store: string;
   /** With `fatal` the store is read-only or not there at all; the runner should not start. */
   readonly severity: "warn" | "fatal";

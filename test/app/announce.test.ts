@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { createAnnouncer } from "../../src/app/announce.ts";
 import type { BookSummary } from "../../src/domain/book.ts";
 import type { Operation } from "../../src/domain/operation.ts";
+import { untroubled } from "../fixtures/operation.ts";
 
 function announcing({ rolledBack = [] }: { readonly rolledBack?: readonly string[] } = {}) {
   const events: Readonly<Record<string, unknown>>[] = [];
@@ -47,6 +48,7 @@ const scan: Operation = {
   scopes: ["books:/"],
   input: {},
   transaction: null,
+  ...untroubled,
   percent: null,
   attempts: 1,
   createdAt: "2026-01-01T00:00:00.000Z",

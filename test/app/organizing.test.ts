@@ -40,7 +40,8 @@ beforeEach(async () => {
   });
   organizing = createOrganizing({
     config,
-    live: () => liveSettings(config),
+    live: () => liveSettings(config, bench.store.settings.get()),
+    goesOn: () => true,
     store: bench.store,
     log: { ...createLog(), setLevel: () => {} },
     onProgress: (progress, last) => told.push({ progress, last }),

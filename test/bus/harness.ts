@@ -14,6 +14,7 @@ import { type BusLog, type Clock, systemClock } from "../../src/bus/ports.ts";
 import type { Operation } from "../../src/domain/operation.ts";
 import { AppError } from "../../src/errors.ts";
 import type { CommandRecord, CommandStore } from "../../src/store/ports.ts";
+import { untroubled } from "../fixtures/operation.ts";
 
 export const base = "tomekeeper/main";
 export const nodeId = "7d444840-9dc0-11d1-b245-5ffdce74fad2";
@@ -60,6 +61,7 @@ export function operation(id: string, changes: Partial<Operation> = {}): Operati
     input: {},
     transaction: null,
     state: "queued",
+    ...untroubled,
     percent: null,
     attempts: 0,
     createdAt: "2026-01-02T03:04:05.000Z",
@@ -88,6 +90,10 @@ export function handlers(changes: Partial<CommandHandlers> = {}): CommandHandler
     book: refuse,
     operations: { run: () => ({ data: { items: [], total: 0 } }) },
     cancel: refuse,
+    pause: refuse,
+    resume: refuse,
+    retry: refuse,
+    configure: refuse,
     diagnose: { run: () => ({ data: { worst: "ok", checks: [] } }) },
     set: refuse,
     organize: refuse,

@@ -29,6 +29,9 @@ test("takes an empty object for the defaults of every command that needs no key"
     "history",
     "query",
     "operations",
+    "pause",
+    "resume",
+    "configure",
     "diagnose",
     "reload",
   ];

@@ -28,6 +28,7 @@ const reading = (files: number): StateBody<"scan"> => ({
 
 const queue = (running: readonly string[], completed = 0): StateBody<"queue"> => ({
   state: "running",
+  paused_kinds: [],
   counts: {
     queued: 0,
     waiting: 0,

@@ -193,14 +193,24 @@ test.each<[StateKey, object, string]>([
     "queue",
     wireQueue({
       state: "running",
+      pausedKinds: [],
       counts: { queued: 1, waiting: 2, running: 3, completed: 4, failed: 5, cancelled: 6, interrupted: 7 },
       byPriority: { low: 1, normal: 2, high: 3 },
       workers: { current: 2, min: 2, max: 4 },
       oldestWaitSeconds: 1.5,
       running: [{ operationId: "op-1", kind: "scan", scope: "books:/", percent: 1 }],
-      waiting: [{ operationId: "op-2", kind: "scan", scope: "books:/A", reason: "scope_busy" }],
+      waiting: [
+        {
+          operationId: "op-2",
+          kind: "scan",
+          scope: "books:/A",
+          reason: "scope_busy",
+          retryAt: null,
+          waitsFor: [],
+        },
+      ],
     }),
-    "state counts by_priority workers oldest_wait_seconds running waiting",
+    "state paused_kinds counts by_priority workers oldest_wait_seconds running waiting",
   ],
   [
     "library",

@@ -35,6 +35,7 @@ function publishAll(bus: Bus, scanState: "idle" | "reading"): void {
   bus.publishState("library", { ...totals, roots: {} });
   bus.publishState("queue", {
     state: "running",
+    paused_kinds: [],
     counts: { queued: 1, waiting: 1, running: 1, completed: 0, failed: 0, cancelled: 0, interrupted: 0 },
     by_priority: { low: 0, normal: 3, high: 0 },
     workers: { current: 2, min: 2, max: 2 },

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Operation } from "../../src/domain/operation.ts";
 import type { OperationStore } from "../../src/store/ports.ts";
+import { untroubled } from "../fixtures/operation.ts";
 
 /** Whatever keeps operations; each `open` is a new start of the runner on it. */
 export interface OperationBackend {
@@ -20,6 +21,7 @@ export function operation(fields: Partial<Operation> = {}): Operation {
     scopes: ["books:/"],
     input: {},
     transaction: null,
+    ...untroubled,
     percent: null,
     attempts: 0,
     createdAt: "2026-01-01T00:00:00.000Z",

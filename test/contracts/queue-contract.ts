@@ -1,13 +1,27 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Operation, OperationKind, OperationRun, OperationState } from "../../src/domain/operation.ts";
+import type { Pauses, RetryPolicy, WorkerLimits } from "../../src/domain/queue.ts";
 import { AppError } from "../../src/errors.ts";
 import type { Queue } from "../../src/queue/port.ts";
-import { createWork, request, type Work } from "./queue-work.ts";
+import {
+  createTestClock,
+  createWork,
+  fixed,
+  memoryPauses,
+  request,
+  type TestClock,
+  type Work,
+} from "./queue-work.ts";
 
 interface QueueParts {
   readonly runs: Readonly<Partial<Record<OperationKind, OperationRun>>>;
-  readonly concurrency: number;
+  readonly pauses: { load(): Pauses; save(pauses: Pauses): Promise<void> };
+  readonly workers: WorkerLimits;
+  readonly retry: Readonly<Partial<Record<OperationKind, RetryPolicy>>>;
+  readonly progressOf: (operation: Operation) => number;
   readonly now: () => number;
+  readonly random: () => number;
+  readonly setTimer: (work: () => void, ms: number) => () => void;
   readonly newId: () => string;
   readonly agingMs: number;
   readonly limit: number;
@@ -28,14 +42,16 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
   describe(`${name} as a queue`, () => {
     let backend: QueueBackend;
     let work: Work;
-    let nowMs: number;
+    let clock: TestClock;
+    let pauses: ReturnType<typeof memoryPauses>;
     let lastId: number;
     let queue: Queue;
 
     beforeEach(async () => {
       backend = await createBackend();
       work = createWork();
-      nowMs = Date.parse("2026-01-01T00:00:00.000Z");
+      clock = createTestClock();
+      pauses = memoryPauses();
       lastId = 0;
       queue = await open();
     });
@@ -45,10 +61,19 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
     });
 
     async function open(change: Partial<QueueParts> = {}): Promise<Queue> {
+      // The timers of the dead one die with it.
+      const { nowMs } = clock;
+      clock = createTestClock();
+      clock.nowMs = nowMs;
       const opened = await backend.open({
         runs: { scan: work.run, organize: work.run, undo: work.run },
-        concurrency: 2,
-        now: () => nowMs++,
+        workers: fixed(2),
+        pauses,
+        retry: {},
+        progressOf: () => 0,
+        now: () => clock.nowMs++,
+        random: () => 0.5,
+        setTimer: clock.setTimer,
         newId: () => `op-${++lastId}`,
         agingMs,
         limit: 100,
@@ -154,10 +179,10 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
         for (const folder of ["A", "B", "C", "D", "E"]) await enqueue(`books:/${folder}`);
         await backend.settled();
         expect(work.runningIds()).toEqual(["op-1", "op-2"]);
-        queue.setConcurrency(3);
+        queue.setWorkers(fixed(3));
         await backend.settled();
         expect(work.runningIds()).toEqual(["op-1", "op-2", "op-3"]);
-        queue.setConcurrency(1);
+        queue.setWorkers(fixed(1));
         for (const id of ["op-1", "op-2"]) (await work.begun(id)).finish();
         await backend.settled();
         expect(work.runningIds()).toEqual(["op-3"]);
@@ -168,13 +193,13 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
       });
 
       test.each([0, -1, 1.5, Number.NaN])("refuses %d workers", (concurrency) => {
-        expect(() => queue.setConcurrency(concurrency)).toThrow(`${concurrency} operations at once`);
+        expect(() => queue.setWorkers(fixed(concurrency))).toThrow(`${concurrency} operations at once`);
       });
     });
 
     describe("order", () => {
       beforeEach(async () => {
-        queue = await open({ concurrency: 1 });
+        queue = await open({ workers: fixed(1) });
       });
 
       test("takes the higher priority first and the older of equals", async () => {
@@ -188,7 +213,7 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
 
       test("lets waiting make up for priority, so that nothing starves", async () => {
         await enqueue("books:/A", { priority: "low" });
-        nowMs += agingMs + 1;
+        clock.nowMs += agingMs + 1;
         await enqueue("books:/B", { priority: "normal" });
         await enqueue("books:/C", { priority: "high" });
         queue.start();
@@ -342,13 +367,13 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
       });
 
       test("gives the queued one the higher priority of those that ask", async () => {
-        queue = await open({ concurrency: 1 });
+        queue = await open({ workers: fixed(1) });
         const low = await scan("books:/A", { priority: "low" });
         const normal = await scan("books:/B");
         await scan("books:/A", { priority: "high" });
         await scan("books:/A", { priority: "normal" });
         expect(queue.get(low)?.priority).toBe("high");
-        queue = await open({ concurrency: 1 });
+        queue = await open({ workers: fixed(1) });
         await queue.recover();
         queue.start();
         expect(await runAll()).toEqual([low, normal]);
@@ -471,7 +496,7 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
       test("has every operation that was acknowledged, in the same order", async () => {
         await enqueue("books:/A", { priority: "low" });
         await enqueue("books:/B", { priority: "high", input: { path: "B" }, transaction: "t" });
-        queue = await open({ concurrency: 1 });
+        queue = await open({ workers: fixed(1) });
         expect((await queue.recover()).map((operation) => operation.id).sort()).toEqual(["op-1", "op-2"]);
         expect(queue.get("op-2")).toMatchObject({ state: "queued", input: { path: "B" }, transaction: "t" });
         queue.start();
@@ -485,11 +510,11 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
         await enqueue("books:/C", { priority: "high" });
         const before = await work.begun("op-1");
         work = createWork();
-        queue = await open({ concurrency: 1 });
+        queue = await open({ workers: fixed(1) });
         const recovered = await queue.recover();
         expect(recovered.map((operation) => operation.id)).toEqual(["op-1", "op-2", "op-3"]);
         expect(recovered.map((operation) => operation.state)).toEqual(["queued", "queued", "queued"]);
-        nowMs += 1000;
+        clock.nowMs += 1000;
         queue.start();
         const again = await work.begun("op-1");
         expect(again.operation).toMatchObject({
@@ -507,8 +532,8 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
         await enqueue("books:/C", { priority: "high" });
         await backend.settled();
         work = createWork();
-        await (await open({ concurrency: 1 })).recover();
-        queue = await open({ concurrency: 1 });
+        await (await open({ workers: fixed(1) })).recover();
+        queue = await open({ workers: fixed(1) });
         await queue.recover();
         queue.start();
         expect(await runAll()).toEqual(["op-1", "op-2", "op-3"]);
@@ -666,6 +691,438 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
       });
     });
 
+    describe("what may run together", () => {
+      test("lets two read the same folder at the same time, and a writer have it alone", async () => {
+        queue = await open({ workers: fixed(5) });
+        queue.start();
+        const reading = { reads: ["books:/A"] };
+        const [one, two] = [await enqueue("books:/A", reading), await enqueue("books:/A", reading)];
+        const writer = await enqueue("books:/A/B");
+        const late = await enqueue("books:/A", reading);
+        await backend.settled();
+        expect(work.runningIds()).toEqual([one, two]);
+        expect([stateOf(writer), stateOf(late)]).toEqual(["waiting", "waiting"]);
+        for (const id of [one, two]) (await work.begun(id)).finish();
+        (await work.begun(writer)).finish();
+        (await work.begun(late)).finish();
+      });
+
+      test("keeps a writer out of what another operation reads beside what it writes", async () => {
+        queue = await open({ workers: fixed(5) });
+        queue.start();
+        const mixed = await enqueue(["books:/A", "inbox:/"], { reads: ["inbox:/"] });
+        const reader = await enqueue("inbox:/x", { reads: ["inbox:/x"] });
+        const writer = await enqueue("inbox:/x/y");
+        await backend.settled();
+        expect(work.runningIds()).toEqual([mixed, reader]);
+        expect(reasonOf(writer)).toBe("scope_busy");
+      });
+
+      test("gives every root its turn, however many wait in another", async () => {
+        queue = await open({ workers: fixed(1) });
+        for (let i = 0; i < 20; i++) await enqueue(`books:/${i}`);
+        const other = await enqueue("inbox:/x");
+        queue.start();
+        const order = await runAll();
+        expect(order.indexOf(other)).toBeLessThanOrEqual(1);
+      });
+
+      test("starts one of low priority in bounded time under endless ones of high priority, by its age", async () => {
+        queue = await open({ workers: fixed(1) });
+        queue.start();
+        const low = await enqueue("books:/low", { priority: "low" });
+        const first = work.jobs.length;
+        for (let i = 0; i < 60 && stateOf(low) === "queued"; i++) {
+          await enqueue(`books:/${i}`, { priority: "high" });
+          clock.nowMs += agingMs / 10;
+          await backend.settled();
+          work.jobs.findLast((job) => job.isRunning)?.finish();
+          await backend.settled();
+        }
+        // Two steps of priority, a tenth of one per round, and what was waiting before it.
+        expect(stateOf(low)).not.toBe("queued");
+        expect(work.jobs.length - first).toBeLessThanOrEqual(32);
+      });
+
+      test("starves it without aging: that is what aging is for", async () => {
+        queue = await open({ workers: fixed(1), agingMs: Number.MAX_SAFE_INTEGER });
+        queue.start();
+        await enqueue("books:/first", { priority: "high" });
+        const low = await enqueue("books:/low", { priority: "low" });
+        for (let i = 0; i < 60; i++) {
+          await enqueue(`books:/${i}`, { priority: "high" });
+          clock.nowMs += agingMs / 10;
+          await backend.settled();
+          work.jobs.findLast((job) => job.isRunning)?.finish();
+          await backend.settled();
+        }
+        expect(stateOf(low)).toBe("queued");
+      });
+    });
+
+    describe("what waits for what", () => {
+      test("runs one after those that it is told to come after, and names them", async () => {
+        queue.start();
+        const first = await enqueue("books:/A");
+        const second = await enqueue("books:/B", { after: [first] });
+        await backend.settled();
+        expect([stateOf(second), reasonOf(second)]).toEqual(["waiting", "dependency"]);
+        expect(queue.snapshot().waiting[0]?.waitsFor).toEqual([first]);
+        (await work.begun(first)).finish();
+        (await work.begun(second)).finish();
+        expect((await queue.ended(second)).state).toBe("completed");
+      });
+
+      test.each(["fails", "is cancelled"])(
+        "cancels all that must come after one that %s, with the reason",
+        async (how) => {
+          queue.start();
+          const first = await enqueue("books:/A");
+          const second = await enqueue("books:/B", { after: [first] });
+          const third = await enqueue("books:/C", { after: [second] });
+          const other = await enqueue("books:/D", { afterAny: [first, second] });
+          if (how === "fails") (await work.begun(first)).fail(new Error("no disk"));
+          else await queue.cancel(first);
+          const ended = await queue.ended(second);
+          expect(ended).toMatchObject({
+            state: "cancelled",
+            error: { code: "cancelled", details: { operation_id: first } },
+          });
+          expect(ended.error?.message).toContain(how === "fails" ? "no disk" : "cancelled");
+          expect((await queue.ended(third)).state).toBe("cancelled");
+          (await work.begun(other)).finish();
+        },
+      );
+
+      test("refuses to come after what is not known, or has failed", async () => {
+        queue.start();
+        await expect(enqueue("books:/A", { after: ["op-99"] })).rejects.toMatchObject({ code: "not_found" });
+        const failed = await enqueue("books:/A");
+        (await work.begun(failed)).fail(new Error("boom"));
+        await queue.ended(failed);
+        await expect(enqueue("books:/A", { after: [failed] })).rejects.toMatchObject({ code: "conflict" });
+        (await work.begun(await enqueue("books:/A", { afterAny: [failed] }))).finish();
+      });
+
+      test("waits on over a crash", async () => {
+        const first = await enqueue("books:/A");
+        const second = await enqueue("books:/B", { after: [first] });
+        queue = await open();
+        await queue.recover();
+        queue.start();
+        await backend.settled();
+        expect([stateOf(first), reasonOf(second)]).toEqual(["running", "dependency"]);
+        (await work.begun(first)).finish();
+        (await work.begun(second)).finish();
+      });
+
+      test("lets an organize wait for a scan of its folder that was asked for before it, whatever their priorities", async () => {
+        queue = await open({ workers: fixed(1) });
+        queue.start();
+        const busy = await enqueue("inbox:/");
+        const scan = await enqueue("books:/A", { kind: "scan", priority: "low" });
+        const organize = await enqueue("books:/", { priority: "high" });
+        const other = await enqueue("books:/Z", { kind: "scan", priority: "low" });
+        await backend.settled();
+        expect(queue.get(scan)?.priority).toBe("high");
+        (await work.begun(busy)).finish();
+        expect((await runAll()).slice(1)).toEqual([scan, organize, other]);
+      });
+
+      test("lets an organize wait for a scan that is paused, or waits for its next try", async () => {
+        queue = await open({ retry: { scan: { attempts: 2, baseMs: 1000, maxMs: 1000 } } });
+        queue.start();
+        const scan = await enqueue("books:/A", { kind: "scan" });
+        const organize = await enqueue("books:/A");
+        (await work.begun(scan)).fail(new AppError("disk_lost", "gone", { retryable: true }));
+        await backend.settled();
+        expect(reasonOf(organize)).toBe("scope_busy");
+        await queue.pause("scan");
+        clock.advance(5000);
+        await backend.settled();
+        expect(work.runningIds()).toEqual([]);
+        await queue.resume();
+        (await work.begun(scan)).finish();
+        (await work.begun(organize)).finish();
+      });
+
+      test("makes waiting scans one where a new one covers them, and ends them with its answer", async () => {
+        const [a, b] = [
+          await enqueue("books:/A", { kind: "scan" }),
+          await enqueue("books:/B", { kind: "scan" }),
+        ];
+        const forced = await enqueue("books:/C", { kind: "scan", input: { force: true } });
+        const whole = await enqueue("books:/", { kind: "scan", priority: "low" });
+        expect(reasonOf(a)).toBe("dependency");
+        queue.start();
+        (await work.begun(whole)).finish({ books: 7 });
+        for (const id of [a, b]) {
+          expect(await queue.ended(id)).toMatchObject({
+            state: "completed",
+            attempts: 0,
+            summary: { books: 7 },
+          });
+        }
+        (await work.begun(forced)).finish();
+      });
+
+      test("scans by itself what was merged into a scan that somebody cancels", async () => {
+        const small = await enqueue("books:/A", { kind: "scan" });
+        const whole = await enqueue("books:/", { kind: "scan" });
+        await queue.cancel(whole);
+        queue.start();
+        (await work.begun(small)).finish();
+        expect((await queue.ended(small)).state).toBe("completed");
+      });
+    });
+
+    describe("pausing", () => {
+      test("starts nothing, parks what runs, and goes on with it without another try", async () => {
+        queue.start();
+        const running = await enqueue("books:/A");
+        const job = await work.begun(running);
+        await queue.pause();
+        await backend.settled();
+        expect(job.context.signal.reason).toBe("pause");
+        expect(queue.get(running)).toMatchObject({ state: "waiting", isParked: true });
+        const other = await enqueue("books:/B");
+        const inside = await enqueue("books:/A/B");
+        await backend.settled();
+        expect([reasonOf(running), reasonOf(other), reasonOf(inside)]).toEqual([
+          "paused",
+          "paused",
+          "paused",
+        ]);
+        expect(queue.snapshot().state).toBe("paused");
+        await queue.resume();
+        (await work.begun(running)).finish();
+        (await work.begun(other)).finish();
+        expect(await queue.ended(running)).toMatchObject({
+          state: "completed",
+          attempts: 1,
+          isParked: false,
+        });
+      });
+
+      test("of one kind leaves the others alone, but not in the folders of what is parked", async () => {
+        queue.start();
+        const scan = await enqueue("books:/A", { kind: "scan" });
+        await work.begun(scan);
+        await queue.pause("scan");
+        const organize = await enqueue("books:/B");
+        const inside = await enqueue("books:/A", { kind: "undo" });
+        await work.begun(organize);
+        await backend.settled();
+        expect(reasonOf(scan)).toBe("paused");
+        expect(reasonOf(inside)).toBe("scope_busy");
+        expect(queue.snapshot()).toMatchObject({ state: "running", pausedKinds: ["scan"] });
+      });
+
+      test("lasts over a crash, and then goes on with what was parked first of all", async () => {
+        queue.start();
+        const running = await enqueue("books:/A", { priority: "low" });
+        await work.begun(running);
+        await queue.pause();
+        const other = await enqueue("books:/A", { priority: "high" });
+        await backend.settled();
+        queue = await open();
+        await queue.recover();
+        queue.start();
+        await backend.settled();
+        expect(work.runningIds()).toEqual([]);
+        expect(queue.snapshot().state).toBe("paused");
+        await queue.resume();
+        (await work.begun(running)).finish();
+        (await work.begun(other)).finish();
+      });
+
+      test("takes back what is parked where it is cancelled, by running it with that signal", async () => {
+        queue.start();
+        const id = await enqueue("books:/A");
+        await work.begun(id);
+        await queue.pause();
+        await backend.settled();
+        const cancelling = queue.cancel(id);
+        await backend.settled();
+        const last = work.jobs.at(-1);
+        expect(last?.context.signal.reason).toBe("cancel");
+        last?.fail(last.context.signal.reason);
+        expect((await cancelling).state).toBe("cancelled");
+      });
+
+      test("holds back what somebody else says, as long as it says so", async () => {
+        queue.start();
+        queue.hold("memory", ({ priority }) => priority === "low");
+        const low = await enqueue("books:/A", { priority: "low" });
+        const normal = await enqueue("books:/B");
+        await work.begun(normal);
+        expect(reasonOf(low)).toBe("paused");
+        expect(queue.snapshot().state).toBe("running");
+        queue.hold("memory", null);
+        await work.begun(low);
+      });
+    });
+
+    describe("trying again", () => {
+      const retry = { organize: { attempts: 3, baseMs: 1000, maxMs: 10_000 } };
+      const lost = new AppError("disk_lost", "The disk is gone", { retryable: true });
+
+      test("waits longer each time, shows till when, and keeps what went wrong", async () => {
+        queue = await open({ retry, random: () => 1 });
+        queue.start();
+        const id = await enqueue("books:/A");
+        (await work.begun(id)).fail(lost);
+        await backend.settled();
+        expect(reasonOf(id)).toBe("retry");
+        expect(Date.parse(queue.get(id)?.retryAt ?? "")).toBeGreaterThanOrEqual(clock.nowMs + 900);
+        clock.advance(1001);
+        (await work.begun(id)).fail(lost);
+        await backend.settled();
+        clock.advance(1001);
+        await backend.settled();
+        expect(stateOf(id)).toBe("waiting");
+        clock.advance(1001);
+        (await work.begun(id)).fail(new AppError("disk_lost", "Gone for good", { retryable: true }));
+        const ended = await queue.ended(id);
+        expect(ended).toMatchObject({ state: "failed", attempts: 3, error: { message: "Gone for good" } });
+        expect(ended.errors.map(({ message }) => message)).toEqual(["The disk is gone", "The disk is gone"]);
+      });
+
+      test("lets others have its folders meanwhile", async () => {
+        queue = await open({ retry });
+        queue.start();
+        const id = await enqueue("books:/A");
+        const other = await enqueue("books:/A");
+        (await work.begun(id)).fail(lost);
+        (await work.begun(other)).finish();
+      });
+
+      test("is for errors that call themselves retryable only", async () => {
+        queue = await open({ retry });
+        queue.start();
+        const id = await enqueue("books:/A");
+        (await work.begun(id)).fail(new AppError("conflict", "no"));
+        expect(await queue.ended(id)).toMatchObject({ state: "failed", attempts: 1, errors: [] });
+      });
+
+      test("can be cancelled while it waits", async () => {
+        queue = await open({ retry });
+        queue.start();
+        const id = await enqueue("books:/A");
+        (await work.begun(id)).fail(lost);
+        await backend.settled();
+        expect((await queue.cancel(id)).state).toBe("cancelled");
+        clock.advance(20_000);
+        await backend.settled();
+        expect(work.jobs.length).toBe(1);
+      });
+
+      test("waits on over a crash", async () => {
+        queue = await open({ retry });
+        queue.start();
+        const id = await enqueue("books:/A");
+        (await work.begun(id)).fail(lost);
+        await backend.settled();
+        queue = await open({ retry });
+        await queue.recover();
+        queue.start();
+        await backend.settled();
+        expect(reasonOf(id)).toBe("retry");
+        clock.advance(2000);
+        (await work.begun(id)).finish();
+        expect((await queue.ended(id)).attempts).toBe(2);
+      });
+
+      test("comes at once where it is asked for", async () => {
+        queue = await open({ retry });
+        queue.start();
+        const id = await enqueue("books:/A");
+        (await work.begun(id)).fail(lost);
+        await backend.settled();
+        await queue.retry(id);
+        (await work.begun(id)).finish();
+      });
+
+      test("of what has failed keeps its id and its errors; of what has not is refused", async () => {
+        queue.start();
+        const id = await enqueue("books:/A");
+        (await work.begun(id)).fail(new Error("boom"));
+        await queue.ended(id);
+        await queue.retry(id);
+        (await work.begun(id)).finish();
+        expect(await queue.ended(id)).toMatchObject({ state: "completed", attempts: 2, error: null });
+        expect((await queue.ended(id)).errors.map(({ message }) => message)).toEqual(["boom"]);
+        await expect(queue.retry(id)).rejects.toMatchObject({ code: "conflict" });
+        await expect(queue.retry("op-99")).rejects.toMatchObject({ code: "not_found" });
+      });
+    });
+
+    describe("crash after crash", () => {
+      async function crash(progressOf: () => number): Promise<void> {
+        queue = await open({ progressOf });
+        await queue.recover();
+        queue.start();
+        await backend.settled();
+      }
+
+      test("parks as failed what was running at three in a row and came no further", async () => {
+        queue.start();
+        const id = await enqueue("books:/A");
+        await work.begun(id);
+        await crash(() => 0);
+        await crash(() => 0);
+        expect(stateOf(id)).toBe("running");
+        await crash(() => 0);
+        expect(queue.get(id)).toMatchObject({ state: "failed", crashes: 3, attempts: 3 });
+        expect(queue.get(id)?.error?.message).toContain("3 times in a row");
+        await queue.retry(id);
+        (await work.begun(id)).finish();
+      });
+
+      test("goes on with what comes further each time", async () => {
+        queue.start();
+        const id = await enqueue("books:/A");
+        await work.begun(id);
+        for (let i = 1; i <= 6; i++) await crash(() => i);
+        expect(stateOf(id)).toBe("running");
+      });
+    });
+
+    describe("workers", () => {
+      test("become more while a backlog stays, and fewer when it is gone for a while", async () => {
+        queue = await open({ workers: { min: 1, max: 3 } });
+        queue.start();
+        for (let i = 0; i < 12; i++) await enqueue(`books:/${i}`);
+        const seen: number[] = [];
+        for (let second = 0; second < 20; second++) {
+          clock.nowMs += 1000;
+          queue.scale();
+          seen.push(queue.workers().current);
+        }
+        expect(new Set(seen)).toEqual(new Set([1, 2, 3]));
+        expect(seen).toEqual(seen.toSorted());
+        await runAll();
+        for (let second = 0; second < 30; second++) {
+          clock.nowMs += 1000;
+          queue.scale();
+        }
+        expect(queue.workers().current).toBe(3);
+        for (let second = 0; second < 40; second++) {
+          clock.nowMs += 1000;
+          queue.scale();
+        }
+        expect(queue.workers().current).toBe(1);
+      });
+
+      test("become one under pressure, and as before when it is over", async () => {
+        queue = await open({ workers: fixed(3) });
+        queue.setPressure("shrink");
+        expect(queue.workers().current).toBe(1);
+        queue.setPressure("none");
+        expect(queue.workers().current).toBe(3);
+      });
+    });
+
     describe("what it tells", () => {
       test("tells every change of a state in order, and the progress between", async () => {
         const changes: string[] = [];
@@ -712,7 +1169,7 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
       });
 
       test("shows the whole queue at a glance", async () => {
-        queue = await open({ concurrency: 1, now: () => nowMs });
+        queue = await open({ workers: fixed(1), now: () => clock.nowMs });
         queue.start();
         await enqueue("books:/A", { kind: "scan", priority: "high" });
         await backend.settled();
@@ -721,9 +1178,11 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
         await enqueue([]);
         const done = await enqueue("books:/D", { priority: "low" });
         await queue.cancel(done);
-        nowMs += 61_500;
+        clock.nowMs += 61_500;
+        const alone = { retryAt: null, waitsFor: [] };
         expect(queue.snapshot()).toEqual({
           state: "running",
+          pausedKinds: [],
           counts: {
             queued: 2,
             waiting: 1,
@@ -738,9 +1197,16 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
           oldestWaitSeconds: 61,
           running: [{ operationId: "op-1", kind: "scan", scope: "books:/A", percent: null }],
           waiting: [
-            { operationId: "op-3", kind: "organize", scope: "books:/C", reason: "no_worker" },
-            { operationId: "op-4", kind: "organize", scope: "", reason: "no_worker" },
-            { operationId: "op-2", kind: "organize", scope: "books:/A/B", reason: "scope_busy" },
+            { operationId: "op-3", kind: "organize", scope: "books:/C", reason: "no_worker", ...alone },
+            { operationId: "op-4", kind: "organize", scope: "", reason: "no_worker", ...alone },
+            {
+              operationId: "op-2",
+              kind: "organize",
+              scope: "books:/A/B",
+              reason: "scope_busy",
+              retryAt: null,
+              waitsFor: ["op-1"],
+            },
           ],
         });
       });

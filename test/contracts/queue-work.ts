@@ -4,6 +4,7 @@ import type {
   OperationRequest,
   OperationRun,
 } from "../../src/domain/operation.ts";
+import type { Pauses, WorkerLimits } from "../../src/domain/queue.ts";
 
 /** Work whose end the test decides, one job per run, in the order in which they began. */
 export interface Work {
@@ -55,6 +56,59 @@ export function createWork({ heedsSignal = true } = {}): Work {
       return await begin.promise;
     },
     runningIds: () => jobs.filter((job) => job.isRunning).map((job) => job.operation.id),
+  };
+}
+
+/** So many workers, never more or fewer. */
+export function fixed(workers: number): WorkerLimits {
+  return { min: workers, max: workers };
+}
+
+/** Pauses that outlive a queue, not the test. */
+export function memoryPauses(): { load(): Pauses; save(pauses: Pauses): Promise<void> } {
+  let kept: Pauses = { all: false, kinds: [] };
+  return {
+    load: () => kept,
+    save: async (pauses) => {
+      kept = pauses;
+    },
+  };
+}
+
+/** A clock that the test moves; what is due runs as it passes. */
+export interface TestClock {
+  nowMs: number;
+  readonly setTimer: (work: () => void, ms: number) => () => void;
+  advance(ms: number): void;
+}
+
+export function createTestClock(): TestClock {
+  const timers = new Set<{ readonly dueMs: number; readonly work: () => void }>();
+  const clock: TestClock = {
+    nowMs: Date.parse("2026-01-01T00:00:00.000Z"),
+    setTimer: (work, ms) => {
+      const timer = { dueMs: clock.nowMs + ms, work };
+      timers.add(timer);
+      return () => timers.delete(timer);
+    },
+    advance(ms) {
+      clock.nowMs += ms;
+      for (const timer of [...timers].sort((a, b) => a.dueMs - b.dueMs)) {
+        if (timer.dueMs <= clock.nowMs && timers.delete(timer)) timer.work();
+      }
+    },
+  };
+  return clock;
+}
+
+/** What a queue needs besides, for tests that are about something else. */
+export function plainParts() {
+  return {
+    pauses: memoryPauses(),
+    retry: {},
+    progressOf: () => 0,
+    random: () => 0.5,
+    setTimer: () => () => {},
   };
 }
 

@@ -62,10 +62,10 @@ describe("the limit", () => {
       mkdirSync(path.join(dir, "cgroup", group), { recursive: true });
       writeFileSync(path.join(dir, "cgroup", group, "memory.max"), limit);
     }
-    return memoryLimitBytes(path.join(dir, "proc"), path.join(dir, "cgroup"));
+    return memoryLimitBytes(1, path.join(dir, "proc"), path.join(dir, "cgroup"));
   }
 
-  const unlimited = () => memoryLimitBytes(path.join(dir, "none"), path.join(dir, "none"));
+  const unlimited = () => memoryLimitBytes(1, path.join(dir, "none"), path.join(dir, "none"));
 
   test("is never more than the machine's memory", () => {
     expect(unlimited()).toBeGreaterThan(0);

@@ -8,6 +8,7 @@ import { createOrganizeRun } from "../../src/organize/organize.ts";
 import { createUndoRun } from "../../src/organize/undo.ts";
 import { openJournals } from "../../src/store/journals.ts";
 import type { JournalStore, StoreIssue } from "../../src/store/ports.ts";
+import { untroubled } from "../fixtures/operation.ts";
 
 /** Where books are, as a catalogue would know it: enough to see that it follows. */
 class KnownPlaces {
@@ -71,6 +72,7 @@ export async function openOrganizer(
     journals,
     catalogue: places,
     settings: () => ({ concurrency: 4, hashLinks: true }),
+    goesOn: () => true,
     now: () => new Date(),
     running: new Set(),
     recovering: new Set(),
@@ -158,6 +160,7 @@ function operation(id: string, input: Operation["input"]): Operation {
     startedAt: null,
     finishedAt: null,
     error: null,
+    ...untroubled,
     summary: null,
   };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createQueue } from "../../src/queue/queue.ts";
-import { request } from "../contracts/queue-work.ts";
+import { fixed, plainParts, request } from "../contracts/queue-work.ts";
 import { createMemoryStore } from "./memory-store.ts";
 
 const size = 10_000;
@@ -26,7 +26,8 @@ test.each([
         return {};
       },
     },
-    concurrency: 4,
+    ...plainParts(),
+    workers: fixed(4),
     now: () => 0,
     newId: () => `op-${++lastId}`,
     agingMs: 60_000,

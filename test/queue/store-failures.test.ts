@@ -3,7 +3,7 @@ import type { Operation, OperationState } from "../../src/domain/operation.ts";
 import { AppError } from "../../src/errors.ts";
 import type { Queue } from "../../src/queue/port.ts";
 import { createQueue } from "../../src/queue/queue.ts";
-import { createWork, request, settle, type Work } from "../contracts/queue-work.ts";
+import { createWork, fixed, plainParts, request, settle, type Work } from "../contracts/queue-work.ts";
 import { createMemoryStore, type MemoryStore } from "./memory-store.ts";
 
 let store: MemoryStore;
@@ -23,7 +23,8 @@ function open(): Queue {
   return createQueue({
     store,
     runs: { organize: work.run, scan: work.run },
-    concurrency: 2,
+    ...plainParts(),
+    workers: fixed(2),
     now: () => Date.parse("2026-01-01T00:00:00.000Z"),
     newId: () => `op-${++lastId}`,
     agingMs: 60_000,

@@ -50,7 +50,16 @@ const keysOf: Readonly<Record<string, readonly string[]>> = {
     "resumed_from",
     "problems",
   ],
-  queue: ["state", "counts", "by_priority", "workers", "oldest_wait_seconds", "running", "waiting"],
+  queue: [
+    "state",
+    "paused_kinds",
+    "counts",
+    "by_priority",
+    "workers",
+    "oldest_wait_seconds",
+    "running",
+    "waiting",
+  ],
   library: [
     "books",
     "authors",

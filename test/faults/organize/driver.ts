@@ -3,6 +3,7 @@ import { accessSync } from "node:fs";
 import path from "node:path";
 import type { Operation } from "../../../src/domain/operation.ts";
 import type { Strategy } from "../../../src/domain/organize.ts";
+import { untroubled } from "../../fixtures/operation.ts";
 
 /*
  * One step of organizing on a folder with `inbox`, `library` and `data`, in a process that may be killed or cut off in
@@ -47,7 +48,7 @@ function operation(id: string, input: Operation["input"]): Operation {
     transaction: null,
   } as const;
   const run = { state: "running", percent: null, attempts: 1, startedAt: null, finishedAt: null } as const;
-  return { id, ...shared, ...run, error: null, summary: null };
+  return { id, ...shared, ...run, error: null, ...untroubled, summary: null };
 }
 
 if (step === "recover") signal("arm");
@@ -62,7 +63,8 @@ const warnings: string[] = [];
 const log = { ...console, warn: (message: string) => warnings.push(message), setLevel: () => {} };
 const organizing = createOrganizing({
   config,
-  live: () => liveSettings(config),
+  live: () => liveSettings(config, store.settings.get()),
+  goesOn: () => true,
   store,
   log: log as never,
   onProgress: () => {},

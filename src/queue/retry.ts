@@ -1,0 +1,18 @@
+import type { RetryPolicy } from "../domain/queue.ts";
+
+/** Without a policy a kind is tried once. */
+const tryOnce: RetryPolicy = { attempts: 1, baseMs: 0, maxMs: 0 };
+
+/**
+ * How long to wait before the next try, in milliseconds; null where that was the last one. Doubles with each failure,
+ * and a random half of it keeps many that failed together from coming back together.
+ */
+export function retryDelayMs(
+  policy: RetryPolicy = tryOnce,
+  failures: number,
+  random: () => number,
+): number | null {
+  if (failures >= policy.attempts) return null;
+  const whole = Math.min(policy.maxMs, policy.baseMs * 2 ** (failures - 1));
+  return Math.round(whole * (0.5 + random() / 2));
+}
