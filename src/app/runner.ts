@@ -376,6 +376,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     await recoverBatches();
     await organizing.expire();
     queue.start();
+    publishQueue.wish();
     void playlists.sync();
     idle.worked();
     releases.defer(() => queue.stop({ graceMs: stopGraceMs }));

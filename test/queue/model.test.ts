@@ -113,7 +113,7 @@ test("does what a plain list would do, for any sequence of requests, ends, lost 
       }
       await subject.finishAll();
     }),
-    { numRuns: 1000 },
+    { numRuns: 2000 },
   );
 }, 60_000);
 
