@@ -70,7 +70,9 @@ export function createAnnouncer(
       told.delete(operation.id);
       const { id, kind, state, summary, error } = operation;
       if (kind === "scan") publish({ event_type: "scan_finished", ...about, summary, error });
-      if (kind === "organize" && state === "completed") {
+      // One that followed a scan by itself and found nothing is no news.
+      const isIdle = operation.input["auto"] === true && summary?.["books"] === 0;
+      if (kind === "organize" && state === "completed" && !isIdle) {
         publish({ event_type: "organize_finished", ...about, summary });
       }
       if (kind === "organize" && state !== "completed" && wasRolledBack(id)) {

@@ -63,6 +63,8 @@ export interface Organizing {
   plan(asked: OrganizeAsked, signal: AbortSignal): Promise<Plan>;
   /** Throws `not_found` for a book that is not known. */
   organizeRequest(what: OrganizeAsked, asked: Asked): Promise<OperationRequest>;
+  /** What is due once that scan of an inbox has ended well. */
+  autoRequest(scan: Operation): Promise<OperationRequest>;
   /** Throws `not_found` or `conflict` where there is nothing to undo, with the reason. */
   undoRequest(
     what: { readonly operationId?: string | undefined; readonly partial: boolean },
@@ -75,6 +77,8 @@ export interface Organizing {
   wasRolledBack(operationId: string): boolean;
   /** Ends what a crash left open; what waits for a disk is answered. */
   recover(): Promise<readonly Unrecovered[]>;
+  /** The folders that a batch has put books into, or taken them from; none where it has not ended. */
+  touchedBy(operationId: string): Promise<readonly { readonly rootId: string; readonly folder: string }[]>;
   /** Forgets what is too old to be undone. */
   expire(): Promise<void>;
   /** Says again how far organizing is, with what can be undone by now. */
@@ -199,6 +203,18 @@ export function createOrganizing(options: OrganizingOptions): Organizing {
         input: { books: books ?? null, query: query ?? null, strategy: strategy ?? null },
       };
     },
+    async autoRequest({ id, priority }) {
+      const { destination } = rulesOf(config, live(), undefined);
+      const target = destination === null ? [] : [`${destination.id}:/`];
+      return {
+        kind: "organize",
+        priority,
+        transaction: null,
+        scopes: unique([...target, ...config.roots.map(({ id: rootId }) => `${rootId}:/`)]),
+        after: [id],
+        input: { books: null, query: null, strategy: null, auto: true },
+      };
+    },
     async undoRequest({ operationId, partial }, asked) {
       const id = operationId ?? history.newestUndoable();
       if (id === null) throw new AppError("not_found", "Nothing was organized that could be undone");
@@ -228,6 +244,13 @@ export function createOrganizing(options: OrganizingOptions): Organizing {
       const unrecovered = await recoverBatches(deps);
       publish();
       return unrecovered;
+    },
+    async touchedBy(operationId) {
+      const state = journals.batch(operationId)?.state ?? "open";
+      const records = state === "open" ? [] : await journals.read(operationId);
+      return records
+        .flatMap((record) => (record.type === "book" ? [record.from, record.to] : []))
+        .map(({ rootId, unitPath }) => ({ rootId, folder: unitPath }));
     },
     async expire() {
       const { undo_days: undoDays, trash_days: trashDays } = live().organize;

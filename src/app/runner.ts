@@ -15,11 +15,15 @@ import type { RetryPolicy } from "../domain/queue.ts";
 import { toErrorRecord } from "../errors.ts";
 import { collectGarbage, createIdleCollector } from "../health/collect.ts";
 import { rootState } from "../health/diagnostics.ts";
+import { type HealthAnswer, startEndpoint } from "../health/http.ts";
 import { createMemorySampler, memoryLimitBytes } from "../health/memory.ts";
+import { createMetrics } from "../health/metrics.ts";
 import { createPressureRelief } from "../health/pressure.ts";
 import { createQueries } from "../library/queries.ts";
+import { createWatcher, type WatchTrouble } from "../library/watch.ts";
 import { createPlaylists } from "../organize/playlists.ts";
 import { createQueue } from "../queue/queue.ts";
+import { createIsLeftOut } from "../scan/walk-ignore.ts";
 import type { Store } from "../store/open.ts";
 import { version } from "../version.ts";
 import { type BookNews, createAnnouncer } from "./announce.ts";
@@ -76,6 +80,8 @@ export function buildRunner(parts: RunnerParts): Runner {
   let current = config;
   let live = liveSettings(config, store.settings.get());
   let { diagnostics } = parts;
+  let isLeftOut = createIsLeftOut(live.ignore);
+  let isWatching = false;
   let isWindowHeld = false;
   let diagnosing = Promise.resolve(diagnostics);
 
@@ -160,16 +166,37 @@ export function buildRunner(parts: RunnerParts): Runner {
     },
     Date.now,
   );
+  const memory = createMemorySampler(memoryLimitBytes(config.memory.share));
   const heartbeat = createHeartbeat({
     bus,
     queue,
-    memory: createMemorySampler(memoryLimitBytes(config.memory.share)),
+    memory,
     actions: () => relief.actions,
     onMemory: (level) => relief.at(level),
     worstDiagnostic: () => diagnostics.worst,
     onMemoryLevel: announcer.memoryPressure,
   });
   releases.defer(() => heartbeat.stop());
+  const metrics = createMetrics({
+    version,
+    node: config.node,
+    queue: () => queue.snapshot(),
+    library: () => catalogue.totals(),
+    memory: () => memory.sample(),
+    reliefs: relief.counts,
+    mqtt: () => bus.status(),
+  });
+  const watchTroubles = new Map<string, WatchTrouble>();
+  const watcher = createWatcher({
+    roots: config.roots,
+    isLeftOut: (folder, name) => isLeftOut(folder, name),
+    onChanged: (rootId, folders) => void foldersChanged(rootId, folders),
+    onTrouble: (rootId, trouble) => {
+      if (trouble === null) watchTroubles.delete(rootId);
+      else watchTroubles.set(rootId, trouble);
+      diagnoseSoon();
+    },
+  });
   const idle = createIdleCollector({
     isIdle: () => queue.snapshot().running.length === 0,
     collect: collectGarbage,
@@ -205,6 +232,8 @@ export function buildRunner(parts: RunnerParts): Runner {
     publishQueue.wish();
     idle.worked();
     announcer.operationChanged(operation, previous);
+    metrics.operationChanged(operation, previous);
+    if (previous === null && operation.kind === "scan") void organizeAfter(operation);
     if (operation.state === previous || !isEnded(operation.state)) return;
     if (operation.kind === "scan") {
       publishLibrary.wish();
@@ -212,6 +241,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     }
     // What it found stands among the checks.
     if (operation.kind === "verify") void diagnose();
+    if (operation.kind === "organize" || operation.kind === "undo") void forgetOwn(operation.id);
     if (operation.state === "failed") log.error(`${operation.kind} failed: ${operation.error?.message}`);
     bus.operationEnded(operation);
   }
@@ -222,7 +252,44 @@ export function buildRunner(parts: RunnerParts): Runner {
     publishLibrary.wish();
   }
 
+  /** With `organize.auto`, what a scan of an inbox finds is put in order as soon as it has ended. */
+  async function organizeAfter(scan: Operation): Promise<void> {
+    const root = config.roots.find(({ id }) => id === scan.input["root_id"]);
+    if (!live.organize.auto || root?.kind !== "inbox") return;
+    try {
+      await queue.enqueue(await organizing.autoRequest(scan));
+    } catch (error) {
+      log.warn(`what scan ${scan.id} finds is not organized by itself: ${toErrorRecord(error).message}`);
+    }
+  }
+
+  /** What a batch has done needs no scan. */
+  async function forgetOwn(operationId: string): Promise<void> {
+    const touched = await organizing.touchedBy(operationId).catch(() => []);
+    for (const [rootId, folders] of Map.groupBy(touched, (place) => place.rootId)) {
+      watcher.forget(
+        rootId,
+        folders.map(({ folder }) => folder),
+      );
+    }
+  }
+
+  /** What the watch has seen, and stands still by now. */
+  async function foldersChanged(rootId: string, folders: readonly string[]): Promise<void> {
+    const root = config.roots.find(({ id }) => id === rootId);
+    if (root === undefined || !rootStates.isOnline(rootId)) return;
+    log.debug(`changed in root ${rootId}: ${folders.map((folder) => folder || "all of it").join(", ")}`);
+    for (const folder of folders) await requestScan(root, folder);
+  }
+
+  function watchRoot(rootId: string, isOnline: boolean): void {
+    watcher.setOnline(rootId, isOnline).catch((error: unknown) => {
+      log.warn(`root ${rootId} is not watched: ${toErrorRecord(error).message}`);
+    });
+  }
+
   function rootChanged(root: Root, isOnline: boolean): void {
+    if (isWatching) watchRoot(root.id, isOnline);
     if (isOnline) log.info(`root ${root.id} is back (${root.path})`);
     else log.warn(`root ${root.id} cannot be read, so its books are offline (${root.path})`);
     publishInfo();
@@ -277,7 +344,7 @@ export function buildRunner(parts: RunnerParts): Runner {
   async function diagnoseNow(): Promise<Diagnostics> {
     await store.reopen();
     const before = severitiesOf(diagnostics);
-    diagnostics = await diagnosis.run();
+    diagnostics = withWatchTroubles(await diagnosis.run(), watchTroubles);
     const { worst, checks } = diagnostics;
     bus.publishState("diagnostics", { worst, checks });
     if (severitiesOf(diagnostics) !== before) announcer.diagnosticsChanged(diagnostics);
@@ -310,6 +377,7 @@ export function buildRunner(parts: RunnerParts): Runner {
 
   function applySettings(): void {
     live = liveSettings(current, store.settings.get());
+    isLeftOut = createIsLeftOut(live.ignore);
     log.setLevel(live.logLevel);
     queue.setWorkers(live.workers);
     scanning.applySettings();
@@ -342,13 +410,36 @@ export function buildRunner(parts: RunnerParts): Runner {
     return await store.journals.sizeOf(id);
   }
 
-  async function requestScan(root: Root): Promise<void> {
+  async function requestScan(root: Root, path = ""): Promise<void> {
     const asked = { force: false, priority: "normal", transaction: null } as const;
     try {
-      await queue.enqueue(scanRequest({ root, path: "" }, asked));
+      await queue.enqueue(scanRequest({ root, path }, asked));
     } catch (error) {
-      log.warn(`root ${root.id} is not scanned: ${toErrorRecord(error).message}`);
+      log.warn(`${path || "all"} of root ${root.id} is not scanned: ${toErrorRecord(error).message}`);
     }
+  }
+
+  async function startHttp(): Promise<void> {
+    const { host, port } = config.http;
+    if (port === null) return;
+    const endpoint = await startEndpoint({ host, port, health: healthNow, metrics: metrics.text });
+    releases.defer(() => endpoint.stop());
+    log.info(`/health and /metrics are answered at http://${host}:${endpoint.port}`);
+  }
+
+  /** The broker's absence is no failure: a runner that is started anew for it helps nobody. */
+  function healthNow(): HealthAnswer {
+    const { state, counts } = queue.snapshot();
+    const mqtt = bus.status();
+    const isFailing = diagnostics.worst === "fatal" || store.readOnly;
+    const isDegraded = diagnostics.worst === "warn" || !mqtt.connected;
+    return {
+      status: isFailing ? "failing" : isDegraded ? "degraded" : "ok",
+      uptime_seconds: Math.floor(process.uptime()),
+      queue: { state, running: counts.running, waiting: counts.queued + counts.waiting },
+      mqtt: { connected: mqtt.connected },
+      worst_diagnostic: diagnostics.worst,
+    };
   }
 
   async function start(): Promise<void> {
@@ -389,6 +480,10 @@ export function buildRunner(parts: RunnerParts): Runner {
     releases.defer(() => clearInterval(expiring));
     const tending = setInterval(tend, tendIntervalMs);
     releases.defer(() => clearInterval(tending));
+    isWatching = true;
+    releases.defer(() => watcher.stop());
+    for (const { id } of config.roots) if (rootStates.isOnline(id)) watchRoot(id, true);
+    await startHttp();
     if (!live.scanOnStartup) return;
     const goesOn = new Set(left.map((operation) => operation.scopes[0]));
     for (const root of config.roots) {
@@ -397,6 +492,20 @@ export function buildRunner(parts: RunnerParts): Runner {
   }
 
   return { bus, start, storeChanged: diagnoseSoon };
+}
+
+/** Roots that are polled instead of watched stand among the checks. */
+function withWatchTroubles(
+  { worst, checks }: Diagnostics,
+  troubles: ReadonlyMap<string, WatchTrouble>,
+): Diagnostics {
+  const added = [...troubles].map(([rootId, { message, remedy }]) => ({
+    check: `root_watched:${rootId}`,
+    severity: "warn" as const,
+    message,
+    remedy,
+  }));
+  return { worst: worst === "ok" && added.length > 0 ? "warn" : worst, checks: [...checks, ...added] };
 }
 
 function retryPolicies({ queue }: ConfigResult["config"]): Record<OperationKind, RetryPolicy> {

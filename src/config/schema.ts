@@ -380,6 +380,25 @@ export const configSchema = z
       })
       .prefault({})
       .meta(about("How work waits and runs.")),
+    http: z
+      .strictObject({
+        host: z
+          .string()
+          .min(1)
+          .default("127.0.0.1")
+          .meta(
+            about("Address that `/health` and `/metrics` are answered at. Nobody is asked for a password."),
+          ),
+        port: z
+          .int()
+          .min(0)
+          .max(65_535)
+          .nullable()
+          .default(null)
+          .meta(about("Its port, such as 9464; without it there is none.")),
+      })
+      .prefault({})
+      .meta(about("Health and figures for what watches over containers, and for Prometheus.")),
     memory: z
       .strictObject({
         share: z
