@@ -7,11 +7,9 @@ import { wireLibrary, wireQueue, wireScan } from "../bus/wire.ts";
 import { wireOrganize } from "../bus/wire-organize.ts";
 import { changedSettings } from "../config/changed.ts";
 import type { ConfigResult } from "../config/load.ts";
-import { defaultRetry } from "../config/schema.ts";
 import type { Root } from "../domain/book.ts";
 import type { Diagnostics } from "../domain/diagnostic.ts";
-import { isEnded, type Operation, type OperationKind, type OperationState } from "../domain/operation.ts";
-import type { RetryPolicy } from "../domain/queue.ts";
+import { isEnded, type Operation, type OperationState } from "../domain/operation.ts";
 import { toErrorRecord } from "../errors.ts";
 import { collectGarbage, createIdleCollector } from "../health/collect.ts";
 import { rootState } from "../health/diagnostics.ts";
@@ -20,10 +18,8 @@ import { createMemorySampler, memoryLimitBytes } from "../health/memory.ts";
 import { createMetrics } from "../health/metrics.ts";
 import { createPressureRelief } from "../health/pressure.ts";
 import { createQueries } from "../library/queries.ts";
-import { createWatcher, type WatchTrouble } from "../library/watch.ts";
 import { createPlaylists } from "../organize/playlists.ts";
 import { createQueue } from "../queue/queue.ts";
-import { createIsLeftOut } from "../scan/walk-ignore.ts";
 import type { Store } from "../store/open.ts";
 import { version } from "../version.ts";
 import { type BookNews, createAnnouncer } from "./announce.ts";
@@ -35,8 +31,10 @@ import { liveSettings } from "./live-settings.ts";
 import type { Logger } from "./logger.ts";
 import { createOrganizing } from "./organizing.ts";
 import { isInWindow } from "./pause-windows.ts";
+import { queueOptions } from "./queue-options.ts";
 import { createRootStates } from "./root-states.ts";
 import { createScanning } from "./scanning.ts";
+import { createWatching } from "./watching.ts";
 
 interface RunnerParts {
   readonly config: ConfigResult["config"];
@@ -80,8 +78,6 @@ export function buildRunner(parts: RunnerParts): Runner {
   let current = config;
   let live = liveSettings(config, store.settings.get());
   let { diagnostics } = parts;
-  let isLeftOut = createIsLeftOut(live.ignore);
-  let isWatching = false;
   let isWindowHeld = false;
   let diagnosing = Promise.resolve(diagnostics);
 
@@ -135,24 +131,12 @@ export function buildRunner(parts: RunnerParts): Runner {
   });
   releases.defer(() => playlists.stop());
   const queue = createQueue({
-    store: store.operations,
+    ...queueOptions(config, store),
     runs: { scan: scanning.run, ...organizing.runs },
     workers: live.workers,
-    pauses: {
-      load: () => store.settings.get().paused,
-      save: ({ all, kinds }) => store.settings.put({ paused: { all, kinds: [...kinds] } }),
-    },
-    retry: retryPolicies(config),
-    progressOf,
     now: Date.now,
     random: Math.random,
-    setTimer: (work, ms) => {
-      const timer = setTimeout(work, ms);
-      return () => clearTimeout(timer);
-    },
     newId: randomUUID,
-    agingMs: config.queue.aging_minutes * 60_000,
-    limit: config.queue.limit,
   });
   queue.onChange(operationChanged);
   const query = createQueries(catalogue, config.cache_size);
@@ -186,16 +170,13 @@ export function buildRunner(parts: RunnerParts): Runner {
     reliefs: relief.counts,
     mqtt: () => bus.status(),
   });
-  const watchTroubles = new Map<string, WatchTrouble>();
-  const watcher = createWatcher({
+  const watching = createWatching({
     roots: config.roots,
-    isLeftOut: (folder, name) => isLeftOut(folder, name),
-    onChanged: (rootId, folders) => void foldersChanged(rootId, folders),
-    onTrouble: (rootId, trouble) => {
-      if (trouble === null) watchTroubles.delete(rootId);
-      else watchTroubles.set(rootId, trouble);
-      diagnoseSoon();
-    },
+    live: () => live,
+    organizing,
+    log,
+    requestScan,
+    onTroubles: diagnoseSoon,
   });
   const idle = createIdleCollector({
     isIdle: () => queue.snapshot().running.length === 0,
@@ -241,7 +222,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     }
     // What it found stands among the checks.
     if (operation.kind === "verify") void diagnose();
-    if (operation.kind === "organize" || operation.kind === "undo") void forgetOwn(operation.id);
+    if (operation.kind === "organize" || operation.kind === "undo") watching.batchEnded(operation);
     if (operation.state === "failed") log.error(`${operation.kind} failed: ${operation.error?.message}`);
     bus.operationEnded(operation);
   }
@@ -263,33 +244,8 @@ export function buildRunner(parts: RunnerParts): Runner {
     }
   }
 
-  /** What a batch has done needs no scan. */
-  async function forgetOwn(operationId: string): Promise<void> {
-    const touched = await organizing.touchedBy(operationId).catch(() => []);
-    for (const [rootId, folders] of Map.groupBy(touched, (place) => place.rootId)) {
-      watcher.forget(
-        rootId,
-        folders.map(({ folder }) => folder),
-      );
-    }
-  }
-
-  /** What the watch has seen, and stands still by now. */
-  async function foldersChanged(rootId: string, folders: readonly string[]): Promise<void> {
-    const root = config.roots.find(({ id }) => id === rootId);
-    if (root === undefined || !rootStates.isOnline(rootId)) return;
-    log.debug(`changed in root ${rootId}: ${folders.map((folder) => folder || "all of it").join(", ")}`);
-    for (const folder of folders) await requestScan(root, folder);
-  }
-
-  function watchRoot(rootId: string, isOnline: boolean): void {
-    watcher.setOnline(rootId, isOnline).catch((error: unknown) => {
-      log.warn(`root ${rootId} is not watched: ${toErrorRecord(error).message}`);
-    });
-  }
-
   function rootChanged(root: Root, isOnline: boolean): void {
-    if (isWatching) watchRoot(root.id, isOnline);
+    watching.rootChanged(root.id, isOnline);
     if (isOnline) log.info(`root ${root.id} is back (${root.path})`);
     else log.warn(`root ${root.id} cannot be read, so its books are offline (${root.path})`);
     publishInfo();
@@ -344,7 +300,7 @@ export function buildRunner(parts: RunnerParts): Runner {
   async function diagnoseNow(): Promise<Diagnostics> {
     await store.reopen();
     const before = severitiesOf(diagnostics);
-    diagnostics = withWatchTroubles(await diagnosis.run(), watchTroubles);
+    diagnostics = watching.amend(await diagnosis.run());
     const { worst, checks } = diagnostics;
     bus.publishState("diagnostics", { worst, checks });
     if (severitiesOf(diagnostics) !== before) announcer.diagnosticsChanged(diagnostics);
@@ -377,7 +333,7 @@ export function buildRunner(parts: RunnerParts): Runner {
 
   function applySettings(): void {
     live = liveSettings(current, store.settings.get());
-    isLeftOut = createIsLeftOut(live.ignore);
+    watching.applySettings();
     log.setLevel(live.logLevel);
     queue.setWorkers(live.workers);
     scanning.applySettings();
@@ -402,12 +358,6 @@ export function buildRunner(parts: RunnerParts): Runner {
     const { current: before } = queue.workers();
     queue.scale();
     if (queue.workers().current !== before) publishQueue.wish();
-  }
-
-  /** By what a crash leaves: folders scanned, or bytes of the journal. */
-  async function progressOf({ id, kind }: Operation): Promise<number> {
-    if (kind === "scan") return store.checkpoints.load(id)?.checkpoint.counts.dirs ?? 0;
-    return await store.journals.sizeOf(id);
   }
 
   async function requestScan(root: Root, path = ""): Promise<void> {
@@ -480,9 +430,8 @@ export function buildRunner(parts: RunnerParts): Runner {
     releases.defer(() => clearInterval(expiring));
     const tending = setInterval(tend, tendIntervalMs);
     releases.defer(() => clearInterval(tending));
-    isWatching = true;
-    releases.defer(() => watcher.stop());
-    for (const { id } of config.roots) if (rootStates.isOnline(id)) watchRoot(id, true);
+    releases.defer(() => watching.stop());
+    watching.start(config.roots.map(({ id }) => id).filter((id) => rootStates.isOnline(id)));
     await startHttp();
     if (!live.scanOnStartup) return;
     const goesOn = new Set(left.map((operation) => operation.scopes[0]));
@@ -492,35 +441,6 @@ export function buildRunner(parts: RunnerParts): Runner {
   }
 
   return { bus, start, storeChanged: diagnoseSoon };
-}
-
-/** Roots that are polled instead of watched stand among the checks. */
-function withWatchTroubles(
-  { worst, checks }: Diagnostics,
-  troubles: ReadonlyMap<string, WatchTrouble>,
-): Diagnostics {
-  const added = [...troubles].map(([rootId, { message, remedy }]) => ({
-    check: `root_watched:${rootId}`,
-    severity: "warn" as const,
-    message,
-    remedy,
-  }));
-  return { worst: worst === "ok" && added.length > 0 ? "warn" : worst, checks: [...checks, ...added] };
-}
-
-function retryPolicies({ queue }: ConfigResult["config"]): Record<OperationKind, RetryPolicy> {
-  const policyOf = (kind: OperationKind): RetryPolicy => {
-    const { attempts, first_seconds: first, most_seconds: most } = queue.retry[kind] ?? defaultRetry;
-    return { attempts, baseMs: first * 1000, maxMs: most * 1000 };
-  };
-  return {
-    scan: policyOf("scan"),
-    organize: policyOf("organize"),
-    undo: policyOf("undo"),
-    fetch: policyOf("fetch"),
-    verify: policyOf("verify"),
-    size: policyOf("size"),
-  };
 }
 
 /** What makes two outcomes differ: a new message about the same state is no news. */

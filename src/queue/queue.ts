@@ -36,7 +36,7 @@ import {
 } from "./outcome.ts";
 import type { Hold, OperationFilter, Queue, QueueListener } from "./port.ts";
 import { Records } from "./records.ts";
-import { retryDelayMs } from "./retry.ts";
+import { mayPass, retryDelayMs } from "./retry.ts";
 import { type Pressure, Scaling } from "./scaling.ts";
 import { coversScopes } from "./scopes.ts";
 import { takeSnapshot } from "./snapshot.ts";
@@ -311,7 +311,7 @@ class InProcessQueue implements Queue {
     if (outcome === parked) return await this.#setAside(entry, { isParked: true });
     const { errors } = entry.operation;
     const delayMs =
-      outcome.state === "failed" && outcome.error?.retryable === true && !entry.isUnwanted
+      outcome.state === "failed" && mayPass(outcome.error) && !entry.isUnwanted
         ? retryDelayMs(this.#options.retry[entry.operation.kind], errors.length + 1, this.#options.random)
         : null;
     if (delayMs === null || outcome.error === null) return await this.#finish(entry, outcome);

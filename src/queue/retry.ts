@@ -1,7 +1,16 @@
 import type { RetryPolicy } from "../domain/queue.ts";
+import type { ErrorRecord } from "../errors.ts";
 
 /** Without a policy a kind is tried once. */
 const tryOnce: RetryPolicy = { attempts: 1, baseMs: 0, maxMs: 0 };
+
+/**
+ * Whether another try may end better. What is not there (a root whose disk is away) is not tried again: whoever sees
+ * that it is back asks anew.
+ */
+export function mayPass(error: ErrorRecord | null): boolean {
+  return error?.retryable === true && error.code !== "not_found";
+}
 
 /**
  * How long to wait before the next try, in milliseconds; null where that was the last one. Doubles with each failure,

@@ -178,8 +178,9 @@ test("writes the records of one operation in their order, however slow the store
   await Promise.all([raised, queue.ended(id)]);
   expect(store.written.map(({ state, priority }) => `${state} ${priority}`)).toEqual([
     "queued low",
-    "running low",
-    "completed low",
+    "queued high",
+    "running high",
+    "completed high",
   ]);
 });
 
