@@ -22,6 +22,8 @@ interface CommandParts extends OrganizeParts {
   readonly reload: () => { readonly applied: readonly string[]; readonly needsRestart: readonly string[] };
   /** Resolves with what is in force then. */
   readonly configure: (settings: CommandInput<"configure">) => Promise<CommandData<"configure">>;
+  /** A pause changes the queue's state where it has no operation, too. */
+  readonly publishQueue: () => void;
   readonly onBookSet: (book: Book) => void;
 }
 
@@ -75,13 +77,13 @@ export function createHandlers(parts: CommandParts): CommandHandlers {
     pause: {
       run: async ({ kind, paused }) => {
         await (paused ? queue.pause(kind) : queue.resume(kind));
-        return { data: wireQueue(queue.snapshot()) };
+        return { data: queueNow(parts) };
       },
     },
     resume: {
       run: async ({ kind }) => {
         await queue.resume(kind);
-        return { data: wireQueue(queue.snapshot()) };
+        return { data: queueNow(parts) };
       },
     },
     retry: {
@@ -110,6 +112,11 @@ export function createHandlers(parts: CommandParts): CommandHandlers {
       },
     },
   };
+}
+
+function queueNow({ queue, publishQueue }: CommandParts): CommandData<"pause"> {
+  publishQueue();
+  return wireQueue(queue.snapshot());
 }
 
 export function scanRequest(

@@ -200,6 +200,7 @@ export function buildRunner(parts: RunnerParts): Runner {
       diagnose,
       reload,
       configure,
+      publishQueue: () => publishQueue.wish(),
       organizing,
       onBookSet: (book) => {
         announcer.bookChanged(book);
