@@ -17,6 +17,7 @@ import { resumeRow } from "./rows/resume.ts";
 import { scanRow } from "./rows/scan.ts";
 import { startRow } from "./rows/start.ts";
 import { walkRow } from "./rows/walk.ts";
+import { watchRow } from "./rows/watch.ts";
 
 /** Every row there is, in the order of the table. */
 const rows: readonly Row[] = [
@@ -31,6 +32,7 @@ const rows: readonly Row[] = [
   burstRow,
   copyRow,
   organizeRow,
+  watchRow,
 ];
 
 const usage = `npm run bench -- [options]
