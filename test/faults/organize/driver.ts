@@ -9,7 +9,9 @@ import { untroubled } from "../../fixtures/operation.ts";
  * One step of organizing on a folder with `inbox`, `library` and `data`, in a process that may be killed or cut off in
  * the middle (see fault.c). Says on standard output, as JSON, how it came out: what stands there was acknowledged.
  *
- *   driver.ts FOLDER organize STRATEGY | recover | undo | look
+ *   driver.ts FOLDER organize STRATEGY | pause STRATEGY | go-on STRATEGY | recover | undo | look
+ *
+ * `pause`: parks the batch after its first file, and then goes on with it; `go-on`: what a start does with it.
  */
 const { configOf } = await import("../../../src/cli/sources.ts");
 const { openStore } = await import("../../../src/store/open.ts");
@@ -61,13 +63,16 @@ const store = await openStore({
 store.catalogue.configureRoots(config.roots);
 const warnings: string[] = [];
 const log = { ...console, warn: (message: string) => warnings.push(message), setLevel: () => {} };
+const pausing = new AbortController();
 const organizing = createOrganizing({
   config,
   live: () => liveSettings(config, store.settings.get()),
   goesOn: () => true,
   store,
   log: log as never,
-  onProgress: () => {},
+  onProgress: ({ filesDone }) => {
+    if (filesDone > 0) pausing.abort("pause");
+  },
   onBooks: () => {},
 });
 const context = { signal: new AbortController().signal, report: () => {} };
@@ -97,6 +102,19 @@ async function run(): Promise<object> {
       const asked = { books: null, query: null, strategy: strategy as Strategy };
       signal("arm");
       return await outcome(() => organizing.runs.organize(operation("batch-1", asked), context));
+    }
+    case "pause": {
+      const batch = operation("batch-1", { books: null, query: null, strategy: strategy as Strategy });
+      signal("arm");
+      const parked = await outcome(() =>
+        organizing.runs.organize(batch, { ...context, signal: pausing.signal }),
+      );
+      return { parked, ...(await outcome(() => organizing.runs.organize(batch, context))) };
+    }
+    case "go-on": {
+      const batch = operation("batch-1", { books: null, query: null, strategy: strategy as Strategy });
+      await organizing.recover();
+      return await outcome(() => organizing.runs.organize(batch, context));
     }
     case "undo":
       signal("arm");

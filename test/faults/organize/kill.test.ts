@@ -52,15 +52,38 @@ describe.skipIf(!canPreload)("a batch that is killed (needs cc)", () => {
       expect(seen.ended).toBeGreaterThan(0);
     },
   );
+});
 
-  async function expectUndone(folder: string, where: string): Promise<void> {
-    const { outcome } = await bench.step(folder, ["undo"]);
-    expect(outcome?.ok, where).toBe(true);
-    for (const root of ["inbox", "library"]) {
-      const before = await snapshot(path.join(bench.at("base"), root));
-      expect(await snapshot(path.join(folder, root)), where).toEqual(before);
-    }
-  }
+describe.skipIf(!canPreload)("a batch that is paused, goes on, and is killed (needs cc)", () => {
+  test.each(["move", "copy"])(
+    "by %s at any call is done when its operation has run again",
+    async (strategy) => {
+      const whole = bench.at(`parked-${strategy}`);
+      bench.copyTo(whole);
+      const { calls, outcome } = await bench.step(whole, ["pause", strategy]);
+      // It was parked with some of its files still to come, and then went on.
+      expect(outcome).toMatchObject({ ok: true, parked: { ok: false } });
+      const points = pointsOf(calls, pointsOfBatch);
+      const before = await filesOf(path.join(bench.at("base"), "inbox"));
+      await forEachPoint(points, async (at) => {
+        const folder = bench.at(`parked-${strategy}-${at}`);
+        bench.copyTo(folder);
+        await bench.step(folder, ["pause", strategy], { fault: { at, kind: "kill" } });
+        const where = `${strategy}, killed at call ${at} of ${calls}`;
+        const { outcome: ended, stderr } = await bench.step(folder, ["go-on", strategy]);
+        if (ended === null) throw new Error(`${where}: it said nothing; ${stderr}`);
+        expect(ended.ok, where).toBe(true);
+        expect(await bench.problems(folder, ended), where).toEqual([]);
+        expect(ended.batches, where).toMatchObject([{ state: "ended" }]);
+        const { outcome: undone } = await bench.step(folder, ["undo"]);
+        expect(undone?.ok, where).toBe(true);
+        expect(Object.keys(await snapshot(path.join(folder, "library"))), where).toEqual(["."]);
+        expect(await filesOf(path.join(folder, "inbox")), where).toEqual(before);
+        rmSync(folder, { recursive: true, force: true });
+      });
+      console.log(`${strategy}, parked: ${points.length} of ${calls} calls`);
+    },
+  );
 });
 
 describe.skipIf(!canPreload)("an undo that is killed (needs cc)", () => {
@@ -88,3 +111,12 @@ describe.skipIf(!canPreload)("an undo that is killed (needs cc)", () => {
     });
   });
 });
+
+async function expectUndone(folder: string, where: string): Promise<void> {
+  const { outcome } = await bench.step(folder, ["undo"]);
+  expect(outcome?.ok, where).toBe(true);
+  for (const root of ["inbox", "library"]) {
+    const before = await snapshot(path.join(bench.at("base"), root));
+    expect(await snapshot(path.join(folder, root)), where).toEqual(before);
+  }
+}
