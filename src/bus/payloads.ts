@@ -222,7 +222,9 @@ export const operationShape = z
     started_at: time.nullable(),
     finished_at: time.nullable(),
     transaction: z.string().nullable(),
-    error: errorShape.nullable(),
+    error: errorShape
+      .nullable()
+      .describe("why it failed; of one that waits for another try: why the last failed"),
     summary: z.record(z.string(), z.unknown()).nullable(),
   })
   .meta({ title: "operation" });

@@ -101,7 +101,7 @@ export function wireOperation(operation: Operation): WireOperation {
     started_at: operation.startedAt,
     finished_at: operation.finishedAt,
     transaction: operation.transaction,
-    error: operation.error,
+    error: operation.error ?? (operation.retryAt === null ? null : (operation.errors.at(-1) ?? null)),
     summary: isEnded(operation.state) ? operation.summary : null,
   };
 }
