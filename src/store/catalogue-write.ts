@@ -20,6 +20,11 @@ import {
   textOrNull,
 } from "./catalogue-rows.ts";
 
+/** The operations whose books are known: as many as are kept of those that ended, at least. */
+const keptOperations = 10_000;
+/** Looking for what is too old reads the whole history. */
+const forgottenAtOnce = 1000;
+
 type UnitWrite = Extract<UnitChange, { kind: "write" }>;
 
 interface Outcome {
@@ -177,14 +182,23 @@ export class CatalogueWriter {
     filesRead: number,
   ): void {
     if (touched.length === 0 && filesRead === 0) return;
-    this.#statements.addOperation.run(operationId);
+    const isNew = this.#statements.addOperation.run(operationId).changes > 0;
     const operation = this.#statements.findOperation.get(operationId)?.["number"] ?? null;
+    if (isNew) this.#forgetOldHistory(Number(operation));
     const touchedBefore = new Set(
       touched.filter((id) => this.#statements.addHistory.run(operation, id).changes === 0),
     );
     // A scan that goes on may come upon a book a second time: that book is counted already.
     const newlyChanged = changed.filter(({ id }) => !touchedBefore.has(id) || returned.has(id));
     this.#statements.countBooks.run(added.length, newlyChanged.length, filesRead, operation);
+  }
+
+  /** The history of a library that changes for years does not outgrow its books. */
+  #forgetOldHistory(newest: number): void {
+    if (newest % forgottenAtOnce !== 0) return;
+    const forgotten = newest - keptOperations;
+    this.#statements.removeHistory.run(forgotten);
+    this.#statements.removeOperations.run(forgotten);
   }
 
   #removeUnit(rootId: string, path: string): void {
@@ -298,6 +312,8 @@ const sql = {
     WHERE number = ?`,
   findOperation: "SELECT number FROM operations WHERE id = ?",
   addHistory: "INSERT OR IGNORE INTO book_history SELECT number, ? FROM books WHERE id = ?",
+  removeHistory: "DELETE FROM book_history WHERE operation <= ?",
+  removeOperations: "DELETE FROM operations WHERE number <= ?",
   putMtimes: "UPDATE book_documents SET mtimes = ? WHERE book = ?",
   putUnitPath: "UPDATE books SET unit_path = ? WHERE number = ?",
 } as const;

@@ -36,6 +36,37 @@ function open(): CatalogueFile {
   return openCatalogue(folder.at("catalogue.db"), () => new Date("2026-01-01T00:00:00.000Z"));
 }
 
+test("the history of the books keeps the newest 10,000 operations", async () => {
+  const first = open();
+  first.commit("op-first", [unit("Author/A")], 0);
+  const [book] = first.query({ limit: 1, offset: 0 }).items;
+  await first.close();
+  const database = new DatabaseSync(folder.at("catalogue.db"));
+  const addOperation = database.prepare("INSERT INTO operations (number, id) VALUES (?, ?)");
+  const addHistory = database.prepare(
+    "INSERT INTO book_history SELECT book, ? FROM book_history WHERE operation = 1",
+  );
+  database.exec("BEGIN");
+  for (let number = 2; number < 11_000; number++) {
+    addOperation.run(number, `op-${number}`);
+    addHistory.run(number);
+  }
+  database.exec("COMMIT");
+  database.close();
+  const catalogue = open();
+  catalogue.commit(
+    "op-last",
+    [unit("Author/A", [{ id: book?.id ?? null, draft: draft("Author/A", { seconds: 90 }) }])],
+    0,
+  );
+  expect(catalogue.historyOf(book?.id ?? "").slice(0, 2)).toEqual(["op-last", "op-10999"]);
+  await catalogue.close();
+  const after = new DatabaseSync(folder.at("catalogue.db"));
+  expect(after.prepare("SELECT MIN(operation) AS oldest FROM book_history").get()).toEqual({ oldest: 1001 });
+  expect(after.prepare("SELECT MIN(number) AS oldest FROM operations").get()).toEqual({ oldest: 1001 });
+  after.close();
+});
+
 describe("a file that is not ours to write", () => {
   test.each([
     ["is no database", "store_damaged", async () => writeFile(folder.at("catalogue.db"), "x".repeat(20_000))],
