@@ -12,7 +12,21 @@ import { setFlagsFromString } from "node:v8";
  *
  * The compile cache keeps compiled modules, types stripped, beside the dependencies: a start from the checkout
  * takes 0.6 s instead of 1.8. Where that folder cannot be written there is none, and nothing else changes.
+ *
+ * The allocator: glibc gives threads arenas of their own, and what the many short threads of scans have freed stays in
+ * them. It takes the number of arenas from the environment as the process begins, so a runner begins a second time, in
+ * place (40 ms). After 300 scans of 400 files it holds 254 MB instead of 364, and 151 instead of 264 when idle.
  */
+if (
+  process.platform === "linux" &&
+  process.argv[2] === "run" &&
+  process.env["MALLOC_ARENA_MAX"] === undefined
+) {
+  process.execve?.(process.execPath, [process.execPath, ...process.execArgv, ...process.argv.slice(1)], {
+    ...process.env,
+    MALLOC_ARENA_MAX: "2",
+  });
+}
 for (const flag of [
   "--semi-space-growth-factor=1",
   "--min-semi-space-size=2",

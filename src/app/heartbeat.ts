@@ -19,8 +19,8 @@ interface HeartbeatOptions {
 
 const healthIntervalMs = 60_000;
 const memoryTellMs = 10_000;
-/** A scan can fill memory within seconds. */
-const memoryIntervalMs = 2_000;
+/** A scan can fill memory within seconds; a sample takes 0.1 ms. */
+const memoryIntervalMs = 500;
 
 export interface Heartbeat {
   /** Publishes `memory` now, and from now on `health` and `memory` regularly. */

@@ -17,8 +17,8 @@ export type ReliefAction =
   | "park_low_priority"
   | "collect";
 
-/** So long after a collection another one would find nothing. */
-const collectEveryMs = 30_000;
+/** A collection takes some 30 ms, and a scan fills 50 MB in a second. */
+const collectEveryMs = 2_000;
 
 /**
  * Does what a level of memory pressure asks for: `elevated` trims caches and adds no workers, `critical` leaves one

@@ -30,6 +30,8 @@ let dir: string;
 let broker: Mosquitto;
 let runner: RunningRunner;
 let client: MqttClient;
+/** What the runner says of its memory. */
+let memory: { readonly level: string; readonly heap_bytes: number } | null = null;
 let samples: readonly Buffer[];
 /** What was answered, by transaction: the final answers as they came. */
 const finals = new Map<string, string[]>();
@@ -46,12 +48,17 @@ beforeAll(async () => {
   broker = await startMosquitto();
   await start();
   client = connect(broker.url, { reconnectPeriod: 100 });
-  client.on("message", (_topic, payload) => {
+  client.on("message", (topic, payload) => {
+    if (topic.endsWith("/memory")) {
+      memory = JSON.parse(payload.toString("utf8"));
+      return;
+    }
     const answer = JSON.parse(payload.toString("utf8"));
     if (answer.status === "accepted" || answer.transaction === null) return;
     finals.set(answer.transaction, [...(finals.get(answer.transaction) ?? []), payload.toString("utf8")]);
   });
   client.subscribe("tomekeeper/main/response/+", { qos: 1 });
+  client.subscribe("tomekeeper/main/memory", { qos: 0 });
 });
 afterAll(async () => {
   if (mosquittoPath === null) return;
@@ -239,7 +246,9 @@ test.skipIf(mosquittoPath === null)(
     await runSteps(seconds * 0.3, ["kill", "stop"]);
     await idle();
     const after = { descriptors: openDescriptors(), megabytes: residentMegabytes() };
-    console.log(JSON.stringify({ before, after, counts: Object.fromEntries(counts), books: lastBook }));
+    console.log(
+      JSON.stringify({ before, after, memory, counts: Object.fromEntries(counts), books: lastBook }),
+    );
 
     // A watch per folder that came meanwhile is no descriptor; a few connections may be on their way.
     expect(after.descriptors).toBeLessThanOrEqual(before.descriptors + 8);
