@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { plugins } from "../plugins/index.ts";
 import { createDiagnosis, refuseFatal } from "./app/diagnosis.ts";
 import { createLogger } from "./app/logger.ts";
 import { buildRunner, type Runner } from "./app/runner.ts";
@@ -68,6 +69,7 @@ export async function startApp(options: AppOptions): Promise<RunningApp> {
       diagnosis,
       diagnostics,
       transport,
+      plugins,
       bootId,
       log,
       releases,

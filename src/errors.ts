@@ -28,6 +28,9 @@ type InternalErrorCode =
   | "store_newer"
   | "root_unavailable"
   | "disk_lost"
+  | "address_refused"
+  | "rate_limited"
+  | "answer_invalid"
   | "fatal_diagnostic"
   | "no_runner";
 
@@ -63,6 +66,9 @@ const internalToWire: Readonly<Record<InternalErrorCode, WireErrorCode>> = {
   store_newer: "read_only",
   root_unavailable: "not_found",
   disk_lost: "internal",
+  address_refused: "source_unavailable",
+  rate_limited: "source_unavailable",
+  answer_invalid: "source_unavailable",
   fatal_diagnostic: "internal",
   no_runner: "internal",
 };

@@ -2,6 +2,7 @@ import { wireEventBook, wireOperation } from "../bus/wire.ts";
 import type { BookSummary } from "../domain/book.ts";
 import type { Diagnostics } from "../domain/diagnostic.ts";
 import { isEnded, type Operation, type OperationState } from "../domain/operation.ts";
+import type { BreakerState, SourceSnapshot } from "../domain/source.ts";
 
 /** What a scan did to books, told as it is committed. */
 export interface BookNews {
@@ -22,6 +23,8 @@ type EventType =
   | "undo_finished"
   | "operation_failed"
   | "diagnostics_changed"
+  | "breaker_opened"
+  | "breaker_closed"
   | "memory_pressure";
 
 /**
@@ -37,6 +40,8 @@ export interface Announcer {
   bookChanged(book: Pick<BookSummary, "id" | "title" | "authors" | "rootId" | "path">): void;
   diagnosticsChanged(diagnostics: Diagnostics): void;
   memoryPressure(level: string): void;
+  /** A source is no longer asked, or is asked again. */
+  breakerChanged(snapshot: SourceSnapshot, before: BreakerState): void;
 }
 
 /**
@@ -96,6 +101,21 @@ export function createAnnouncer(
         worst,
         checks: checks.filter((check) => check.severity !== "ok"),
       }),
+    breakerChanged: ({ source, state, lastError, nextProbeAt }, before) => {
+      if (state === before) return;
+      const isShut = (of: BreakerState) => of === "closed";
+      if (isShut(state)) publish({ event_type: "breaker_closed", source });
+      // A try that fails opens it again: that is no news.
+      else if (isShut(before)) {
+        publish({
+          event_type: "breaker_opened",
+          source,
+          state,
+          last_error: lastError,
+          next_probe_at: nextProbeAt,
+        });
+      }
+    },
     memoryPressure: (level) => publish({ event_type: "memory_pressure", level }),
   };
 }

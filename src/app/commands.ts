@@ -1,7 +1,6 @@
 import type { CommandHandlers } from "../bus/commands.ts";
 import type { CommandData, CommandInput } from "../bus/topics.ts";
 import { fieldsFromWire, wireBook, wireBookSummary, wireOperations, wireQueue } from "../bus/wire.ts";
-import type { Book } from "../domain/book.ts";
 import type { BookQuery } from "../domain/catalogue.ts";
 import type { Diagnostics } from "../domain/diagnostic.ts";
 import type { Operation, OperationRequest } from "../domain/operation.ts";
@@ -9,10 +8,11 @@ import { AppError } from "../errors.ts";
 import type { QueryAnswer } from "../library/queries.ts";
 import type { Queue } from "../queue/port.ts";
 import type { Catalogue } from "../store/ports.ts";
+import { createFetchHandlers, type FetchParts } from "./fetch-commands.ts";
 import { createOrganizeHandlers, type OrganizeParts } from "./organize-commands.ts";
 import { type RootFolder, resolveFolder, scopeOf } from "./roots.ts";
 
-interface CommandParts extends OrganizeParts {
+interface CommandParts extends OrganizeParts, Pick<FetchParts, "fetching" | "sources" | "onBookSet"> {
   readonly isOnline: (rootId: string) => boolean;
   readonly queue: Pick<Queue, "enqueue" | "cancel" | "list" | "pause" | "resume" | "retry" | "snapshot">;
   readonly catalogue: Pick<Catalogue, "book" | "setFields" | "historyOf">;
@@ -24,7 +24,6 @@ interface CommandParts extends OrganizeParts {
   readonly configure: (settings: CommandInput<"configure">) => Promise<CommandData<"configure">>;
   /** A pause changes the queue's state where it has no operation, too. */
   readonly publishQueue: () => void;
-  readonly onBookSet: (book: Book) => void;
 }
 
 /** What each command of the contract does. */
@@ -32,6 +31,7 @@ export function createHandlers(parts: CommandParts): CommandHandlers {
   const { queue, catalogue } = parts;
   return {
     ...createOrganizeHandlers(parts),
+    ...createFetchHandlers({ ...parts, historyOf: (bookId) => historyOf(parts, bookId) }),
     scan: {
       run: async ({ root, path, force }, { transaction, priority }) => {
         // After a crash between the queue's record and the command's, the operations are there already.

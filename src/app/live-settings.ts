@@ -14,6 +14,9 @@ export interface LiveSettings {
   readonly pauseBetween: readonly PauseWindow[];
   readonly organizeStrategy: Config["organize"]["strategy"];
   readonly organize: Config["organize"];
+  readonly fetchConcurrency: number;
+  readonly notFoundMs: number;
+  readonly match: Config["match"];
 }
 
 /** What the configuration says, under what was set while it ran. */
@@ -28,6 +31,9 @@ export function liveSettings(config: Config, kept: KeptSettings): LiveSettings {
     pauseBetween: config.queue.pause_between.map(parseWindow),
     organizeStrategy: kept.organizeStrategy ?? config.organize.strategy,
     organize: config.organize,
+    fetchConcurrency: config.fetch.concurrency,
+    notFoundMs: config.fetch.not_found_days * 24 * 60 * 60 * 1000,
+    match: config.match,
   };
 }
 

@@ -1,16 +1,12 @@
 import type { CommandHandlers } from "../bus/commands.ts";
 import { wireBatch, wirePlan } from "../bus/wire-organize.ts";
 import type { Root } from "../domain/book.ts";
-import type { Operation, OperationKind, OperationRequest } from "../domain/operation.ts";
-import type { Queue } from "../queue/port.ts";
 import type { Organizing } from "./organizing.ts";
 import { resolveFolder } from "./roots.ts";
+import { type StartParts, startOnce } from "./start-once.ts";
 
-export interface OrganizeParts {
+export interface OrganizeParts extends StartParts {
   readonly roots: readonly Root[];
-  readonly queue: Pick<Queue, "enqueue">;
-  /** Operations that this transaction has asked for already. */
-  readonly operationsOf: (transaction: string) => readonly Operation[];
   readonly organizing: Pick<
     Organizing,
     "plan" | "organizeRequest" | "undoRequest" | "verifyRequest" | "history"
@@ -60,15 +56,3 @@ export function createOrganizeHandlers(parts: OrganizeParts): OrganizeHandlers {
 
 /** A dry run is short, and nobody can take it back: its answer is all that it does. */
 const neverAborted = new AbortController().signal;
-
-/** One operation, and the same one where a crash came between the queue's record of it and the command's. */
-async function startOnce(
-  { queue, operationsOf }: OrganizeParts,
-  kind: OperationKind,
-  transaction: string | null,
-  request: () => Promise<OperationRequest>,
-): Promise<{ readonly operationIds: readonly string[] }> {
-  const known = transaction === null ? [] : operationsOf(transaction);
-  const operation = known.find((each) => each.kind === kind) ?? (await queue.enqueue(await request()));
-  return { operationIds: [operation.id] };
-}

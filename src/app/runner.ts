@@ -3,7 +3,7 @@ import { type Bus, createBus } from "../bus/bus.ts";
 import type { Transport } from "../bus/connection.ts";
 import { systemClock } from "../bus/ports.ts";
 import { type CommandInput, commands, type StateBody } from "../bus/topics.ts";
-import { wireLibrary, wireQueue, wireScan } from "../bus/wire.ts";
+import { wireBreaker, wireLibrary, wireQueue, wireScan } from "../bus/wire.ts";
 import { wireOrganize } from "../bus/wire-organize.ts";
 import { changedSettings } from "../config/changed.ts";
 import type { ConfigResult } from "../config/load.ts";
@@ -19,6 +19,7 @@ import { createMetrics } from "../health/metrics.ts";
 import { createPressureRelief } from "../health/pressure.ts";
 import { createQueries } from "../library/queries.ts";
 import { createPlaylists } from "../organize/playlists.ts";
+import type { Plugin } from "../plugin.ts";
 import { createQueue } from "../queue/queue.ts";
 import type { Store } from "../store/open.ts";
 import { version } from "../version.ts";
@@ -26,6 +27,7 @@ import { type BookNews, createAnnouncer } from "./announce.ts";
 import { coalesce } from "./coalesce.ts";
 import { createHandlers, scanRequest } from "./commands.ts";
 import type { Diagnosis } from "./diagnosis.ts";
+import { createFetching } from "./fetching.ts";
 import { createHeartbeat } from "./heartbeat.ts";
 import { liveSettings } from "./live-settings.ts";
 import type { Logger } from "./logger.ts";
@@ -34,6 +36,7 @@ import { isInWindow } from "./pause-windows.ts";
 import { queueOptions } from "./queue-options.ts";
 import { createRootStates } from "./root-states.ts";
 import { createScanning } from "./scanning.ts";
+import { createSources } from "./sources.ts";
 import { createWatching } from "./watching.ts";
 
 interface RunnerParts {
@@ -44,6 +47,7 @@ interface RunnerParts {
   /** What the start-up checks found. */
   readonly diagnostics: Diagnostics;
   readonly transport: Transport;
+  readonly plugins: readonly Plugin[];
   readonly bootId: string;
   readonly log: Logger;
   /** Told of whatever has to be stopped; it is stopped in reverse. */
@@ -123,6 +127,24 @@ export function buildRunner(parts: RunnerParts): Runner {
     onProgress: (progress, last) => bus.publishState("organize", wireOrganize(progress, last)),
     onBooks: booksChanged,
   });
+  const sources = createSources({
+    config,
+    plugins: parts.plugins,
+    store,
+    log,
+    onChange: (snapshot, before) => {
+      bus.publishState("breaker", wireBreaker(snapshot));
+      announcer.breakerChanged(snapshot, before);
+    },
+  });
+  releases.defer(() => sources.close());
+  const fetching = createFetching({
+    rootIds: config.roots.map(({ id }) => id),
+    live: () => live,
+    store,
+    sources,
+    onBooks: booksChanged,
+  });
   const playlists = createPlaylists({
     folder: () => live.organize.playlist_dir,
     roots: config.roots,
@@ -132,7 +154,7 @@ export function buildRunner(parts: RunnerParts): Runner {
   releases.defer(() => playlists.stop());
   const queue = createQueue({
     ...queueOptions(config, store),
-    runs: { scan: scanning.run, ...organizing.runs },
+    runs: { scan: scanning.run, ...organizing.runs, fetch: fetching.run },
     workers: live.workers,
     now: Date.now,
     random: Math.random,
@@ -143,7 +165,10 @@ export function buildRunner(parts: RunnerParts): Runner {
   const relief = createPressureRelief(
     {
       trimCaches: () => query.trim(),
-      setPressure: (pressure) => queue.setPressure(pressure),
+      setPressure: (pressure) => {
+        queue.setPressure(pressure);
+        scanning.setTight(pressure !== "none");
+      },
       parkLowPriority: (isParked) =>
         queue.hold("memory", isParked ? ({ priority }) => priority === "low" : null),
       collect: collectGarbage,
@@ -202,6 +227,8 @@ export function buildRunner(parts: RunnerParts): Runner {
       configure,
       publishQueue: () => publishQueue.wish(),
       organizing,
+      fetching,
+      sources,
       onBookSet: (book) => {
         announcer.bookChanged(book);
         playlists.changed([book.id]);
@@ -405,6 +432,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     applySettings();
     scanning.publishIdle();
     organizing.publish();
+    for (const snapshot of sources.snapshots()) bus.publishState("breaker", wireBreaker(snapshot));
     bus.publishState("diagnostics", { worst: diagnostics.worst, checks: diagnostics.checks });
     publishQueue.wish();
     publishLibrary.wish();

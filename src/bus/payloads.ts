@@ -124,6 +124,17 @@ export const diagnosticsShape = {
   ),
 };
 
+export const breakerShape = {
+  source: z.string(),
+  state: z.enum(["closed", "open", "half_open", "isolated"]),
+  failures: count.describe("in a row, up to now"),
+  opened_at: time.nullable(),
+  next_probe_at: time.nullable().describe("from then on one request tries whether it answers again"),
+  last_error: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
+  calls: count.describe("requests sent since the start"),
+  coalesced: count.describe("look-ups since the start that another one's answer was good for"),
+};
+
 export const settingsShape = {
   scan_concurrency: z.int().min(1),
   operation_concurrency: z.int().min(1),
@@ -239,7 +250,12 @@ export const bookShape = z
     abridged: z.boolean().nullable(),
     reason: z.string().describe("why these files are one book"),
     review_reason: z.string().nullable(),
-    cover: z.strictObject({ kind: z.enum(["file", "embedded"]), path: z.string() }).nullable(),
+    cover: z
+      .strictObject({
+        kind: z.enum(["file", "embedded", "fetched"]),
+        path: z.string().describe("from the root; of a fetched one from the data folder"),
+      })
+      .nullable(),
     tracks: z.array(
       z.strictObject({
         path: z.string(),
@@ -254,6 +270,25 @@ export const bookShape = z
     chapters: z.array(z.strictObject({ title: z.string(), start_ms: z.number(), end_ms: z.number() })),
     companions: z.array(z.strictObject({ path: z.string(), kind: z.string(), bytes: count })),
     provenance: z.record(z.string(), z.string()).describe("field → the source that its value came from"),
+    matches: z
+      .array(z.strictObject({ source: z.string(), id: z.string(), score: z.number().nullable() }))
+      .describe("the sources' books that were taken for it; `score` is null where a person chose"),
+    candidates: z
+      .array(
+        z.strictObject({
+          source: z.string(),
+          id: z.string(),
+          score: z.number().min(0).max(1),
+          reasons: z.array(z.string()),
+          title: z.string(),
+          authors: z.array(z.string()),
+          narrators: z.array(z.string()),
+          series: z.array(z.strictObject({ name: z.string(), position: z.string().nullable() })),
+          year: z.int().nullable(),
+          duration_seconds: z.number().nullable(),
+        }),
+      )
+      .describe("what a person has to choose from with `match`, best first"),
     history: z.array(operationShape).describe("operations that touched it, newest first"),
   })
   .meta({ title: "book" });

@@ -33,6 +33,8 @@ interface Value {
 }
 
 interface Topic {
+  readonly path: string;
+  readonly expirySeconds: number | null;
   seq: number;
   out: Value | null;
   outAt: number;
@@ -44,48 +46,49 @@ interface Topic {
 
 export function createStatePublisher(options: StateOptions): StatePublisher {
   const { clock } = options;
-  const topics = new Map<StateKey, Topic>();
+  /** By path: a topic that is there once per source is one of its own for each. */
+  const topics = new Map<string, Topic>();
 
   function publish<K extends StateKey>(key: K, body: StateBody<K>): void {
-    const topic = topicOf(key);
+    const topic = topicOf(key, body);
     const value = measure(key, body);
     if (topic.waiting === null && topic.out?.text === value.text) return;
     const now = clock.now();
     const dueAt = topic.out === null ? now : topic.outAt + spacingMs(topic.out, value);
     // A clock that was set back must not silence the topic until it has caught up.
     if (dueAt <= now || topic.outAt > now) {
-      send(key, topic, value);
+      send(topic, value);
       return;
     }
     const dueBefore = topic.waiting === null ? Number.POSITIVE_INFINITY : topic.dueAt;
     topic.waiting = value;
     // A brisk change that waits is not put off by a calm one that follows it.
-    if (dueAt < dueBefore) schedule(key, topic, dueAt);
+    if (dueAt < dueBefore) schedule(topic, dueAt);
   }
 
-  function schedule(key: StateKey, topic: Topic, dueAt: number): void {
+  function schedule(topic: Topic, dueAt: number): void {
     topic.cancelTimer?.();
     topic.dueAt = dueAt;
     topic.cancelTimer = clock.after(Math.max(0, dueAt - clock.now()), () => {
       topic.cancelTimer = null;
-      sendWaiting(key, topic);
+      sendWaiting(topic);
     });
   }
 
-  function sendWaiting(key: StateKey, topic: Topic): void {
+  function sendWaiting(topic: Topic): void {
     const value = topic.waiting;
     if (value === null) return;
     // It may have come back to what is out already.
     if (value.text === topic.out?.text) settle(topic);
-    else send(key, topic, value);
+    else send(topic, value);
   }
 
-  function send(key: StateKey, topic: Topic, value: Value): void {
+  function send(topic: Topic, value: Value): void {
     settle(topic);
     topic.out = value;
     topic.outAt = clock.now();
     topic.seq++;
-    const { path, expirySeconds } = stateTopics[key];
+    const { path, expirySeconds } = topic;
     const stamp = { ts: new Date(clock.now()).toISOString(), boot_id: options.bootId, seq: topic.seq };
     options.send({
       topic: `${options.base}/${path}`,
@@ -96,11 +99,14 @@ export function createStatePublisher(options: StateOptions): StatePublisher {
     });
   }
 
-  function topicOf(key: StateKey): Topic {
-    let topic = topics.get(key);
+  function topicOf(key: StateKey, body: object): Topic {
+    const { path: pattern, expirySeconds } = stateTopics[key];
+    const path = pathOf(pattern, body);
+    let topic = topics.get(path);
     if (topic === undefined) {
-      topic = { seq: 0, out: null, outAt: 0, waiting: null, dueAt: 0, cancelTimer: null };
-      topics.set(key, topic);
+      const place = { path, expirySeconds };
+      topic = { ...place, seq: 0, out: null, outAt: 0, waiting: null, dueAt: 0, cancelTimer: null };
+      topics.set(path, topic);
     }
     return topic;
   }
@@ -108,9 +114,14 @@ export function createStatePublisher(options: StateOptions): StatePublisher {
   return {
     publish,
     flush: () => {
-      for (const [key, topic] of topics) sendWaiting(key, topic);
+      for (const topic of topics.values()) sendWaiting(topic);
     },
   };
+}
+
+/** `breaker/<source>` has its source from the value. */
+function pathOf(pattern: string, body: object): string {
+  return pattern.replace(/<(\w+)>/g, (_, key: string) => String(Reflect.get(body, key)));
 }
 
 function settle(topic: Topic): void {

@@ -19,6 +19,7 @@ import {
   bookShape,
   bookStates,
   bookSummaryShape,
+  breakerShape,
   diagnosticsShape,
   errorShape,
   eventShape,
@@ -85,6 +86,15 @@ export const stateTopics = {
   diagnostics: state("diagnostics", diagnosticsShape, "What the start-up checks found.", {
     kind: "at_once",
   }),
+  breaker: state(
+    "breaker/<source>",
+    breakerShape,
+    "Whether a metadata source is asked: one topic for each source.",
+    {
+      kind: "each_second",
+      urgent: (body) => `${body.state} ${body.opened_at} ${body.next_probe_at} ${body.failures}`,
+    },
+  ),
   settings: state("settings", settingsShape, "The settings now in force that can be changed while it runs.", {
     kind: "at_once",
   }),
@@ -282,6 +292,46 @@ export const commands = {
     "Corrects a book. What is set here wins over every source; `null` and `[]` say that there is none.",
     { book: id, fields: bookFieldsInput },
     bookShape,
+  ),
+  fetch: command(
+    "starts",
+    "Asks sources about books: what is surely the same book is taken, what may be is laid before a person.",
+    {
+      books: bookIds.optional().describe("ids; without `books` and `query` all that are there"),
+      query: searched
+        .refine((text) => foldText(text) !== "", "holds nothing to search for")
+        .optional()
+        .describe("the books that this text finds; not beside `books`"),
+      sources: z
+        .array(id)
+        .min(1)
+        .max(32)
+        .optional()
+        .describe("names of sources; without it all that are configured"),
+      priority: lowPriority,
+    },
+    started,
+    ["books", "query"],
+  ),
+  match: command(
+    "acts",
+    "Says which book of a source a book is, or that it is none of those that were offered.",
+    {
+      book: id,
+      source: id.optional().describe("the source's name"),
+      id: z.string().min(1).max(200).optional().describe("the source's own id of the book"),
+      reject: z
+        .boolean()
+        .default(false)
+        .describe("it is not that book, nor any of the candidates where no `source` and `id` are given"),
+    },
+    bookShape,
+  ),
+  breaker: command(
+    "acts",
+    "Switches a source off until it is reset, or asks it again at once.",
+    { source: id, action: z.enum(["reset", "isolate"]) },
+    z.strictObject(breakerShape),
   ),
   reload: command(
     "acts",

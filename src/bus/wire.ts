@@ -4,6 +4,7 @@ import type { MemoryUse } from "../domain/diagnostic.ts";
 import { isEnded, type Operation } from "../domain/operation.ts";
 import type { QueueSnapshot } from "../domain/queue.ts";
 import type { ScanProgress } from "../domain/scan.ts";
+import type { SourceSnapshot } from "../domain/source.ts";
 import type { CommandData, CommandInput, StateBody } from "./topics.ts";
 
 /* Our spelling to the wire's: every key by name, so that a renamed field cannot rename a topic's key. */
@@ -60,6 +61,11 @@ export function wireBook(book: Book, history: readonly Operation[]): WireBook {
     chapters: book.chapters.map(({ title, startMs, endMs }) => ({ title, start_ms: startMs, end_ms: endMs })),
     companions: book.companions.map(wireCompanion),
     provenance: { ...book.provenance },
+    matches: (book.layers.match?.taken ?? []).map(({ source, id, score }) => ({ source, id, score })),
+    candidates: (book.layers.match?.candidates ?? []).map(({ durationSeconds, ...candidate }) => ({
+      ...candidate,
+      duration_seconds: durationSeconds,
+    })),
     history: wireOperations(history),
   };
 }
@@ -183,6 +189,19 @@ export function wireQueue(snapshot: QueueSnapshot): StateBody<"queue"> {
       retry_at: retryAt,
       waits_for: waitsFor,
     })),
+  };
+}
+
+export function wireBreaker(snapshot: SourceSnapshot): StateBody<"breaker"> {
+  return {
+    source: snapshot.source,
+    state: snapshot.state,
+    failures: snapshot.failures,
+    opened_at: snapshot.openedAt,
+    next_probe_at: snapshot.nextProbeAt,
+    last_error: snapshot.lastError,
+    calls: snapshot.calls,
+    coalesced: snapshot.coalesced,
   };
 }
 

@@ -114,6 +114,34 @@ function commandTable(argv: readonly string[], run: Run, line: CommandLine): Arg
       (flags) => run(async () => (await import("./set.ts")).set(flags, line)),
     )
     .command(
+      "fetch",
+      "Ask metadata sources about books; all, or some",
+      (command) =>
+        withSettings(command).options({
+          books: { type: "string", array: true, describe: "Ids of books", requiresArg: true },
+          query: text("The books that this text finds"),
+          source: { type: "string", array: true, describe: "Ask only these sources", requiresArg: true },
+          wait: { type: "boolean", default: true, describe: "Wait for its end (--no-wait: only start it)" },
+        }),
+      (flags) => run(async () => (await import("./fetch.ts")).fetch(flags, line)),
+    )
+    .command(
+      "review",
+      "Decide about the books that need it, one by one",
+      (command) => command,
+      (flags) => run(async () => (await import("./review.ts")).review(flags, line)),
+    )
+    .command(
+      "sources [name]",
+      "Show which metadata sources answer",
+      (command) =>
+        command.positional("name", { type: "string", describe: "Only this one" }).options({
+          reset: { type: "boolean", default: false, describe: "Ask it again at once" },
+          isolate: { type: "boolean", default: false, describe: "Switch it off until --reset" },
+        }),
+      (flags) => run(async () => (await import("./source-list.ts")).sourceList(flags, line)),
+    )
+    .command(
       "organize",
       "Put books where the pattern says; all that are due, or some",
       (command) =>

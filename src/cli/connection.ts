@@ -146,7 +146,7 @@ function createLink(client: MqttClient, url: string, base: string, limitsMs: typ
       return;
     }
     last.set(below, content);
-    for (const { topics, heard } of listeners) if (topics.has(below)) heard(below, content);
+    for (const { topics, heard } of listeners) if (matches(topics, below)) heard(below, content);
   });
   client.on("close", () => {
     clearTimeout(absence);
@@ -209,7 +209,7 @@ function createLink(client: MqttClient, url: string, base: string, limitsMs: typ
     request: request as RunnerLink["request"],
     listen: async (topics, heard) => {
       listeners.push({ topics: new Set(topics), heard });
-      for (const topic of topics) if (last.has(topic)) heard(topic, last.get(topic));
+      for (const [topic, content] of last) if (matches(new Set(topics), topic)) heard(topic, content);
       await client.subscribeAsync(
         topics.map((topic) => `${base}/${topic}`),
         { qos: 1 },
@@ -249,4 +249,9 @@ function errorOf(error: unknown, data: unknown): AppError {
     retryable: error["retryable"] === true,
     ...(details === undefined ? {} : { details }),
   });
+}
+
+/** Whether a topic is one of these; `breaker/+` stands for all right below `breaker`. */
+function matches(topics: ReadonlySet<string>, topic: string): boolean {
+  return topics.has(topic) || topics.has(topic.replace(/[^/]+$/, "+"));
 }

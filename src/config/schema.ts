@@ -435,6 +435,18 @@ export const configSchema = z
             .nullable()
             .default(null)
             .meta(about("The most requests a second; without it the source's own limit.")),
+          region: z
+            .string()
+            .regex(/^[a-z]{2}$/)
+            .nullable()
+            .default(null)
+            .meta(about("The country whose catalogue is asked, as `us` or `de`, where there are several.")),
+          file: z
+            .string()
+            .min(1)
+            .nullable()
+            .default(null)
+            .meta(about("The file it reads, where it reads one.", { isPath: true })),
           token: z
             .string()
             .min(1)
@@ -453,6 +465,63 @@ export const configSchema = z
       .meta(about("The places metadata comes from, by name.")),
     fetch: z
       .strictObject({
+        sources: z
+          .array(z.string().regex(/^[a-z0-9-]{1,64}$/))
+          .max(32)
+          .nullable()
+          .default(null)
+          .meta(
+            about(
+              "The sources that are asked, the one whose word counts most first. Default: all that are enabled, in their usual order.",
+            ),
+          ),
+        contact: z
+          .string()
+          .min(1)
+          .max(200)
+          .nullable()
+          .default(null)
+          .meta(
+            about(
+              "How a source's people can reach you, an e-mail address or a page: it goes with every request.",
+            ),
+          ),
+        concurrency: z
+          .int()
+          .min(1)
+          .max(64)
+          .default(8)
+          .meta(about("Books that are looked up at the same time.", { live: true })),
+        timeout_seconds: z
+          .number()
+          .min(0.1)
+          .max(300)
+          .default(10)
+          .meta(about("How long a source may take to answer.")),
+        found_days: z.number().min(0).max(3650).default(180).meta(about("How long an answer is kept.")),
+        not_found_days: z
+          .number()
+          .min(0)
+          .max(3650)
+          .default(7)
+          .meta(about("How long it is remembered that a source knows nothing.")),
+        breaker: z
+          .strictObject({
+            failures: z
+              .int()
+              .min(1)
+              .max(100)
+              .default(5)
+              .meta(about("So many failures in a row, and a source is left alone for a while.")),
+            open_seconds: z
+              .number()
+              .min(0.1)
+              .max(3600)
+              .default(30)
+              .meta(about("How long, before one request tries whether it answers again.")),
+          })
+          .prefault({})
+          .meta(about("When a source that fails is left alone.")),
         allow_hosts: z
           .array(
             z
@@ -462,10 +531,35 @@ export const configSchema = z
           )
           .max(100)
           .default([])
-          .meta(about("Hosts at home that may be asked although their address is a private one.")),
+          .meta(
+            about(
+              "Hosts at home, as `host` or `host:port`, that may be asked although their address is a private one, and without https.",
+            ),
+          ),
       })
       .prefault({})
       .meta(about("How metadata and covers are fetched.")),
+    match: z
+      .strictObject({
+        threshold: z
+          .number()
+          .min(0)
+          .max(1)
+          .default(0.85)
+          .meta(about("From this score on what a source offers is taken for the book.", { live: true })),
+        review: z
+          .number()
+          .min(0)
+          .max(1)
+          .default(0.6)
+          .meta(
+            about("From this score up to the threshold a person decides; below it is nothing.", {
+              live: true,
+            }),
+          ),
+      })
+      .prefault({})
+      .meta(about("When what a source offers is the book that it was asked for.")),
     plugins: z
       .record(
         z.string().regex(/^[a-z0-9-]{1,64}$/),

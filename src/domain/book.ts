@@ -54,8 +54,49 @@ export const fieldSources = [
 ] as const;
 type FieldSource = (typeof fieldSources)[number];
 
+/** What sources say of the book, put together; with what they were chosen from. */
+export interface MatchLayer extends BookFields {
+  /** Which source each field came from. */
+  readonly sources?: Readonly<Partial<Record<BookField | "cover", string>>>;
+  /** The books of the sources that were taken for this one, at most one per source. */
+  readonly taken?: readonly TakenMatch[];
+  /** What a person has to choose from, best first; empty where there is nothing to choose. */
+  readonly candidates?: readonly MatchCandidate[];
+  /** What a person has said is another book. */
+  readonly rejected?: readonly SourceId[];
+  /** Where the cover is to be fetched from. */
+  readonly coverUrl?: string | null;
+  /** The cover that was fetched from there: its name below the data folder. */
+  readonly coverFile?: string | null;
+}
+
+export interface SourceId {
+  readonly source: string;
+  /** The source's own. */
+  readonly id: string;
+}
+
+export interface TakenMatch extends SourceId {
+  /** 0 to 1; null where a person chose it. */
+  readonly score: number | null;
+}
+
+/** A book that a source offers, and how sure it is that it is this one. */
+export interface MatchCandidate extends SourceId {
+  readonly score: number;
+  readonly reasons: readonly string[];
+  readonly title: string;
+  readonly authors: readonly string[];
+  readonly narrators: readonly string[];
+  readonly series: readonly SeriesPosition[];
+  readonly year: number | null;
+  readonly durationSeconds: number | null;
+}
+
 /** Who said what. The scan fills the layers below `match`; a match and a user's correction survive every scan. */
-export type FieldLayers = Readonly<Partial<Record<FieldSource, BookFields>>>;
+export type FieldLayers = Readonly<Partial<Record<FieldSource, BookFields>>> & {
+  readonly match?: MatchLayer;
+};
 
 export type Provenance = Readonly<Partial<Record<BookField | "chapters" | "cover", string>>>;
 
@@ -86,10 +127,10 @@ export interface Companion {
   readonly sizeBytes: number;
 }
 
-/** Where the cover is: a file beside the tracks, or a picture inside a track. */
+/** Where the cover is: a file beside the tracks, a picture inside a track, or one that was fetched. */
 export interface Cover {
-  readonly kind: "file" | "embedded";
-  /** Relative to the root: the image, or the track that holds it. */
+  readonly kind: "file" | "embedded" | "fetched";
+  /** Relative to the root: the image, or the track that holds it. Of a fetched one relative to the data folder. */
   readonly path: string;
 }
 

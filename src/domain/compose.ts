@@ -1,4 +1,11 @@
-import type { BookField, BookFields, FieldLayers, Provenance, SeriesPosition } from "./book.ts";
+import type {
+  BookField,
+  BookFields,
+  FieldLayers,
+  MatchCandidate,
+  Provenance,
+  SeriesPosition,
+} from "./book.ts";
 import { fieldSources } from "./book.ts";
 
 /** All fields of a book, each from the highest source that says anything about it. */
@@ -53,7 +60,7 @@ export function composeFields(layers: FieldLayers): { fields: ComposedFields; pr
       const value = layer[field];
       if (value === undefined || (isEmpty(value) && !mayEmpty)) continue;
       fields[field] = value === "" ? null : value;
-      provenance[field] = source;
+      provenance[field] = source === "match" ? (layers.match?.sources?.[field] ?? source) : source;
     }
   }
   return { fields: fields as unknown as ComposedFields, provenance };
@@ -64,7 +71,12 @@ export function reviewReasonOf(
   fields: ComposedFields,
   provenance: Provenance,
   titleIsBareName: boolean,
+  candidates: readonly MatchCandidate[] = [],
 ): string | null {
+  // Who has set the title by hand knows which book it is.
+  if (candidates.length > 0 && provenance.title !== "user") {
+    return `${candidates.length === 1 ? "a source offers a book" : `sources offer ${candidates.length} books`} that may be this one`;
+  }
   if (fields.title === null) return "no title";
   if (fields.authors.length === 0) return "no author";
   if (titleIsBareName && provenance.title === "folder") return "the title is only a file or folder name";

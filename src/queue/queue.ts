@@ -10,7 +10,7 @@ import {
   type WaitingReason,
 } from "../domain/operation.ts";
 import type { Pauses, QueueSnapshot, RetryPolicy, WorkerLimits } from "../domain/queue.ts";
-import { AppError } from "../errors.ts";
+import { AppError, type ErrorRecord } from "../errors.ts";
 import type { OperationStore } from "../store/ports.ts";
 import { createEntry, type Entry, hasBegun, newOperation, renewed } from "./entry.ts";
 import { isBefore, Line, orderKey } from "./line.ts";
@@ -36,7 +36,7 @@ import {
 } from "./outcome.ts";
 import type { Hold, OperationFilter, Queue, QueueListener } from "./port.ts";
 import { Records } from "./records.ts";
-import { mayPass, retryDelayMs } from "./retry.ts";
+import { mayPass, namedTimeMs, retryDelayMs } from "./retry.ts";
 import { type Pressure, Scaling } from "./scaling.ts";
 import { coversScopes } from "./scopes.ts";
 import { takeSnapshot } from "./snapshot.ts";
@@ -72,6 +72,8 @@ export function createQueue(options: QueueOptions): Queue {
 
 /** An operation that was running at so many crashes in a row, without coming further, is not started again. */
 const crashesAtMost = 3;
+/** What names the time of its next try as now would otherwise go round at once. */
+const shortestWaitMs = 1000;
 /** setTimeout takes no more. */
 const longestTimerMs = 2 ** 31 - 1;
 
@@ -309,16 +311,28 @@ class InProcessQueue implements Queue {
     // The queue has stopped meanwhile and recorded how it stands.
     if (entry.ending !== null) return await entry.ending;
     if (outcome === parked) return await this.#setAside(entry, { isParked: true });
-    const { errors } = entry.operation;
-    const delayMs =
-      outcome.state === "failed" && mayPass(outcome.error) && !entry.isUnwanted
-        ? retryDelayMs(this.#options.retry[entry.operation.kind], errors.length + 1, this.#options.random)
-        : null;
-    if (delayMs === null || outcome.error === null) return await this.#finish(entry, outcome);
+    const { error } = outcome;
+    const retryAtMs = outcome.state === "failed" && !entry.isUnwanted ? this.#retryAtMs(entry, error) : null;
+    if (retryAtMs === null || error === null) return await this.#finish(entry, outcome);
+    const isWait = namedTimeMs(error) !== null;
+    const { errors, attempts: tried } = entry.operation;
     await this.#setAside(entry, {
-      errors: [...errors, outcome.error],
-      retryAt: new Date(this.#options.now() + delayMs).toISOString(),
+      // Of waits, which may be many, the last says it all; and to wait is not to have tried.
+      errors: [...errors.filter((each) => !isWait || namedTimeMs(each) === null), error],
+      attempts: isWait ? tried - 1 : tried,
+      retryAt: new Date(retryAtMs).toISOString(),
     });
+  }
+
+  /** When it is tried again after that error; null where it is not. */
+  #retryAtMs({ operation }: Entry, error: ErrorRecord | null): number | null {
+    if (!mayPass(error)) return null;
+    const now = this.#options.now();
+    const named = namedTimeMs(error);
+    if (named !== null) return Math.max(now + shortestWaitMs, named);
+    const failures = operation.errors.filter((each) => namedTimeMs(each) === null).length + 1;
+    const delayMs = retryDelayMs(this.#options.retry[operation.kind], failures, this.#options.random);
+    return delayMs === null ? null : now + delayMs;
   }
 
   async #outcomeOf(entry: Entry, signal: AbortSignal, wasParked: boolean): Promise<Outcome | typeof parked> {

@@ -25,3 +25,10 @@ export function retryDelayMs(
   const whole = Math.min(policy.maxMs, policy.baseMs * 2 ** (failures - 1));
   return Math.round(whole * (0.5 + random() / 2));
 }
+
+/** The time, in milliseconds since 1970, that an error says it can be tried again at: to wait for that is no failure. */
+export function namedTimeMs(error: ErrorRecord | null): number | null {
+  const text = error?.details?.["retry_at"];
+  const ms = typeof text === "string" ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(ms) ? null : ms;
+}

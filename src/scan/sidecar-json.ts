@@ -1,9 +1,9 @@
 import type { BookFields, Chapter, SeriesPosition } from "../domain/book.ts";
 import { personKey, splitPeople } from "../domain/people.ts";
+import { plainText } from "../domain/plain-text.ts";
 import { normalizePosition, parseSeries, parseSeriesList, uniqueSeries } from "../domain/series.ts";
 import { asinOf, flagOf, genresOf, isbnOf, yearOf } from "./draft-values.ts";
 import { withoutNothing } from "./sidecar-fields.ts";
-import { plainText } from "./sidecar-text.ts";
 
 export interface JsonSidecar {
   readonly fields: BookFields;

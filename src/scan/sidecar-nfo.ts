@@ -1,9 +1,9 @@
 import type { BookFields } from "../domain/book.ts";
 import { splitPeople } from "../domain/people.ts";
+import { plainText } from "../domain/plain-text.ts";
 import { normalizePosition, parseSeriesList } from "../domain/series.ts";
 import { asinOf, flagOf, genresOf, isbnOf, yearOf } from "./draft-values.ts";
 import { withoutNothing } from "./sidecar-fields.ts";
-import { plainText } from "./sidecar-text.ts";
 import { childOf, parseXml } from "./sidecar-xml.ts";
 
 /**

@@ -1,9 +1,9 @@
 import type { BookFields, SeriesPosition } from "../domain/book.ts";
 import { splitPeople } from "../domain/people.ts";
+import { plainText } from "../domain/plain-text.ts";
 import { normalizePosition, uniqueSeries } from "../domain/series.ts";
 import { asinOf, genresOf, isbnOf, yearOf } from "./draft-values.ts";
 import { withoutNothing } from "./sidecar-fields.ts";
-import { plainText } from "./sidecar-text.ts";
 import { parseXml, type XmlElement } from "./sidecar-xml.ts";
 
 /** What an OPF package says: Dublin Core, Calibre's series, the refinements of OPF 3. Throws as `parseXml` does. */

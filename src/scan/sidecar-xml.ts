@@ -1,5 +1,5 @@
 import { XMLParser } from "fast-xml-parser";
-import { decodeEntities } from "./sidecar-text.ts";
+import { decodeEntities } from "../domain/plain-text.ts";
 
 /** An element without its namespace prefixes, which the makers of sidecars use as they like. */
 export interface XmlElement {

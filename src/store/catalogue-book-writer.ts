@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { BookSummary } from "../domain/book.ts";
 import { type ComposedFields, composeFields, reviewReasonOf } from "../domain/compose.ts";
 import {
+  coverOf,
   fingerprintKey,
   integer,
   type KeptLayers,
@@ -74,11 +75,11 @@ export class BookWriter {
     const reviewReason =
       isScanAlone && book.draftReviewReason !== undefined
         ? book.draftReviewReason
-        : reviewReasonOf(fields, provenance, content.titleIsBareName);
+        : reviewReasonOf(fields, provenance, content.titleIsBareName, kept.match?.candidates);
     const state = stateOf(book, reviewReason);
     const title = titleOf(fields, book.rootId, book.path);
     const measures = measure(content.tracks);
-    const stored = storedSummary(fields, title, content, measures);
+    const stored = storedSummary(fields, title, content, measures, coverOf(content, kept.match));
     const weightBefore = before === undefined ? null : this.#weightOf(before);
     const number = this.#putRow(book, state, title, fields, measures, before);
     this.#putDocument(number, book, JSON.stringify(stored), reviewReason, before);

@@ -11,6 +11,7 @@ import type {
   Cover,
   FieldLayers,
   GroupingReason,
+  MatchLayer,
   Track,
 } from "../domain/book.ts";
 import { type ComposedFields, composeFields } from "../domain/compose.ts";
@@ -80,7 +81,7 @@ export interface StoredContent {
 }
 
 export interface KeptLayers {
-  readonly match: BookFields | null;
+  readonly match: MatchLayer | null;
   readonly user: BookFields | null;
 }
 
@@ -140,11 +141,18 @@ export function titleOf(fields: ComposedFields, rootId: string, path: string): s
   return fields.title ?? (path.slice(path.lastIndexOf("/") + 1) || rootId);
 }
 
+/** The book's own, else the one that was fetched for it. */
+export function coverOf(content: Pick<StoredContent, "cover">, match: MatchLayer | null): Cover | null {
+  const fetched = match?.coverFile ?? null;
+  return content.cover ?? (fetched === null ? null : { kind: "fetched", path: fetched });
+}
+
 export function storedSummary(
   fields: ComposedFields,
   title: string,
   content: StoredContent,
   measures: Measures,
+  cover: Cover | null,
 ): StoredSummary {
   return {
     title,
@@ -162,7 +170,7 @@ export function storedSummary(
     format: measures.format,
     trackCount: content.tracks.length,
     chapterCount: content.chapters.length,
-    hasCover: content.cover !== null,
+    hasCover: cover !== null,
   };
 }
 
@@ -196,8 +204,11 @@ export function bookOf(row: Row, state: BookState): Book {
     ...content
   }: StoredContent = JSON.parse(text(row, "content"));
   const mtimes: readonly number[] = JSON.parse(text(row, "mtimes"));
-  const layers = withKept(scanned, keptLayers(row));
+  const kept = keptLayers(row);
+  const layers = withKept(scanned, kept);
   const { fields, provenance } = composeFields(layers);
+  const cover = coverOf(content, kept.match);
+  const coverSource = cover?.kind === "fetched" ? (kept.match?.sources?.cover ?? "match") : undefined;
   const rootId = text(row, "root_id");
   const path = text(row, "path");
   const { durationSeconds, sizeBytes, format } = measure(tracks);
@@ -212,10 +223,15 @@ export function bookOf(row: Row, state: BookState): Book {
     sizeBytes,
     format,
     ...content,
+    cover,
     tracks: tracks.map((track, index) => ({ ...track, mtimeMs: mtimes[index] ?? 0 })),
     reviewReason: textOrNull(row, "review_reason"),
     layers,
-    provenance: { ...provenance, ...scannedProvenance },
+    provenance: {
+      ...provenance,
+      ...scannedProvenance,
+      ...(coverSource === undefined ? {} : { cover: coverSource }),
+    },
     fingerprint: text(row, "fingerprint"),
     addedAt: text(row, "added_at"),
     changedAt: text(row, "changed_at"),

@@ -1,5 +1,6 @@
 import { hash, randomUUID } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
+import { isDeepStrictEqual } from "node:util";
 import type { BookDraft, BookSummary } from "../domain/book.ts";
 import type { CommitOutcome, UnitBook, UnitChange } from "../domain/catalogue.ts";
 import { pathSortKey } from "../domain/order.ts";
@@ -133,12 +134,21 @@ export class CatalogueWriter {
     return this.#books.put(book, row);
   }
 
-  /** Writes a book's layer of its user, and with it all that depends on it. False where there is no such book. */
-  setUserLayer(id: string, change: (user: KeptLayers["user"]) => KeptLayers["user"]): boolean {
+  /**
+   * Writes what of a book no scan says, and with it all that depends on it. `operationId`: the one that does it, for the
+   * book's history. Null where there is no such book; `touched` is false where all is as it was.
+   */
+  setKept(
+    id: string,
+    change: (kept: KeptLayers) => KeptLayers,
+    operationId: string | null,
+  ): (CommitOutcome & { readonly touched: boolean }) | null {
     return this.#transaction(() => {
       const row = this.#statements.wholeBook.get(id);
-      if (row === undefined) return false;
-      const kept = keptLayers(row);
+      if (row === undefined) return null;
+      const before = keptLayers(row);
+      const kept = change(before);
+      if (isDeepStrictEqual(kept, before)) return { added: [], changed: [], needsReview: [], touched: false };
       const contentJson = text(row, "content");
       const content: StoredContent = JSON.parse(contentJson);
       const book = {
@@ -153,12 +163,21 @@ export class CatalogueWriter {
         content,
         contentJson,
         mtimes: text(row, "mtimes"),
-        kept: { ...kept, user: change(kept.user) },
+        kept,
         draftReviewReason: undefined,
         missing: ownState(row) === "missing" ? { by: textOrNull(row, "missing_by") } : null,
       };
-      this.#books.put(book, row);
-      return true;
+      const stateBefore = ownState(row);
+      const changed = [this.#books.put(book, row)];
+      if (operationId !== null) {
+        this.#writeHistory(
+          operationId,
+          { added: [], changed, needsReview: [], touched: [id], returned: new Set() },
+          0,
+        );
+      }
+      const needsReview = changed.filter(({ state }) => state === "needs_review" && stateBefore !== state);
+      return { added: [], changed, needsReview, touched: true };
     });
   }
 

@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { Book, BookField, BookFields, BookSummary, Root } from "../domain/book.ts";
+import type { Book, BookField, BookFields, BookSummary, MatchLayer, Root } from "../domain/book.ts";
 import type {
   BookPage,
   BookQuery,
@@ -239,6 +239,15 @@ class SqliteCatalogue implements CatalogueFile {
     });
   }
 
+  setMatch(
+    id: string,
+    change: (match: MatchLayer | null) => MatchLayer | null,
+    operationId: string | null,
+  ): CommitOutcome {
+    this.#refuseAfterFailure();
+    return this.#setKept(id, (kept) => ({ ...kept, match: change(kept.match) }), operationId);
+  }
+
   configureRoots(roots: readonly Pick<Root, "id">[]): void {
     this.#configuredRoots = new Set(roots.map((root) => root.id));
     this.#offlineRoots.clear();
@@ -269,11 +278,18 @@ class SqliteCatalogue implements CatalogueFile {
 
   #correct(id: string, change: (user: KeptLayers["user"]) => KeptLayers["user"]): Book {
     this.#refuseAfterFailure();
-    const isKnown = this.#guarded(() => this.#writer.setUserLayer(id, change));
-    const book = isKnown ? this.book(id) : null;
-    if (book === null) throw new AppError("not_found", `there is no book with the id ${id}`);
-    this.#booksChanged();
+    this.#setKept(id, (kept) => ({ ...kept, user: change(kept.user) }), null);
+    const book = this.book(id);
+    if (book === null) throw noBook(id);
     return book;
+  }
+
+  #setKept(...args: Parameters<CatalogueWriter["setKept"]>): CommitOutcome {
+    const written = this.#guarded(() => this.#writer.setKept(...args));
+    if (written === null) throw noBook(args[0]);
+    const { touched, ...outcome } = written;
+    if (touched) this.#booksChanged();
+    return outcome;
   }
 
   #readTotals(): ReturnType<typeof readTotals> {
@@ -325,4 +341,8 @@ class SqliteCatalogue implements CatalogueFile {
       throw databaseError(error, this.#file);
     }
   }
+}
+
+function noBook(id: string): AppError {
+  return new AppError("not_found", `there is no book with the id ${id}`);
 }

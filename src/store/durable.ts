@@ -17,7 +17,7 @@ export async function syncFile(file: string): Promise<void> {
 }
 
 /** Writes a small file so that after a crash there is the old one or the new one, never a part. */
-export async function writeDurably(file: string, content: string, mode = 0o600): Promise<void> {
+export async function writeDurably(file: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
   const temporary = `${file}.${randomUUID()}.tmp`;
   try {
     const handle = await open(temporary, "wx", mode);

@@ -4,15 +4,19 @@ import path from "node:path";
 import { isEnded, type Operation } from "../domain/operation.ts";
 import { AppError } from "../errors.ts";
 import { syncFolder } from "../files/sync.ts";
+import { openAnswers } from "./answers.ts";
+import { type BreakerStore, openBreakers } from "./breakers.ts";
 import { type CatalogueFile, openCatalogue } from "./catalogue.ts";
 import { openCheckpoints } from "./checkpoints.ts";
 import { openCommands } from "./commands.ts";
+import { type CoverStore, createCovers } from "./covers.ts";
 import { isReported, type StoreFile } from "./documents.ts";
 import { openJournals } from "./journals.ts";
 import { acquireLock, type DataLock } from "./lock.ts";
 import { readNodeId } from "./node-id.ts";
 import { openOperations } from "./operations.ts";
 import type {
+  AnswerStore,
   Catalogue,
   CheckpointStore,
   CommandStore,
@@ -28,6 +32,9 @@ export interface Store {
   readonly commands: CommandStore;
   readonly journals: JournalStore;
   readonly settings: SettingsStore;
+  readonly breakers: BreakerStore;
+  readonly answers: AnswerStore;
+  readonly covers: CoverStore;
   /** Where it could not be opened (see `issues`) every call throws why. */
   readonly catalogue: Catalogue;
   /** The UUID of this installation. */
@@ -89,6 +96,9 @@ async function openIn(options: OpenStoreOptions, releases: (() => Promise<void>)
   };
   const nodeId = await nodeIdOf(dataDir, report);
   const settings = await openSettings({ folder: dataDir, now, report });
+  const breakers = await openBreakers({ folder: dataDir, now, report });
+  const answers = openAnswers(path.join(dataDir, "answers.db"), now().getTime(), report);
+  releases.push(async () => answers.close());
   const fileOptions = { folder: dataDir, now, report, withdraw };
   const operations = await openOperations(fileOptions);
   releases.push(() => operations.close());
@@ -108,6 +118,9 @@ async function openIn(options: OpenStoreOptions, releases: (() => Promise<void>)
     commands,
     journals,
     settings,
+    breakers,
+    answers,
+    covers: createCovers(dataDir),
     catalogue,
     nodeId,
     get issues() {
@@ -247,6 +260,7 @@ function unavailableCatalogue(reason: unknown): Catalogue {
     unitCount: refuse,
     setFields: refuse,
     clearFields: refuse,
+    setMatch: refuse,
     configureRoots: refuse,
     setRootOnline: refuse,
   };

@@ -1,5 +1,5 @@
-import type { Book, BookField, BookFields, Root } from "../domain/book.ts";
-import type { BookCatalogue, OrganizeCatalogue, ScanCatalogue } from "../domain/catalogue.ts";
+import type { Book, BookField, BookFields, MatchLayer, Root } from "../domain/book.ts";
+import type { BookCatalogue, CommitOutcome, OrganizeCatalogue, ScanCatalogue } from "../domain/catalogue.ts";
 import type { BatchBegun, BatchRecord, JournalRecord } from "../domain/journal.ts";
 import type { Operation, OperationState } from "../domain/operation.ts";
 import type { ScanCheckpoint, ScanProblem } from "../domain/scan.ts";
@@ -96,7 +96,7 @@ export interface JournalStore {
 
 /** Something about the stored data that a person should know. */
 export interface StoreIssue {
-  /** `operations`, `checkpoints`, `commands`, `batches`, `journals`, `settings`, `catalogue` or `node`. */
+  /** `operations`, `checkpoints`, `commands`, `batches`, `journals`, `settings`, `breakers`, `answers`, `catalogue` or `node`. */
   readonly store: string;
   /** With `fatal` the store is read-only or not there at all; the runner should not start. */
   readonly severity: "warn" | "fatal";
@@ -123,10 +123,26 @@ export interface Catalogue extends ScanCatalogue, BookCatalogue, OrganizeCatalog
   /** Takes a user's correction back, field by field. Throws `not_found`. */
   clearFields(id: string, fields: readonly BookField[]): Book;
   /**
+   * Changes what sources say of a book; the operation that does so, if one does, stands in the book's history. Where
+   * nothing is different nothing is written. Throws `not_found`.
+   */
+  setMatch(
+    id: string,
+    change: (match: MatchLayer | null) => MatchLayer | null,
+    operationId: string | null,
+  ): CommitOutcome;
+  /**
    * Which roots there are, all of them online. Books of any other root are `offline` and in no total. Before
    * the first call every root counts as configured.
    */
   configureRoots(roots: readonly Pick<Root, "id">[]): void;
   /** Books of a root that is not online are `offline`, and as they were when it is back. */
   setRootOnline(rootId: string, isOnline: boolean): void;
+}
+
+/** Answers of metadata sources, for as long as they are good. Losing them costs requests and nothing else. */
+export interface AnswerStore {
+  /** Null where there is none, or it has expired by then (milliseconds since 1970). */
+  get(key: string, nowMs: number): string | null;
+  put(key: string, value: string, expiresMs: number): void;
 }

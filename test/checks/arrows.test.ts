@@ -35,3 +35,13 @@ test("reports an upward import, a dynamic and a re-exporting one too", () => {
   write("src/domain/a.ts", 'export { x } from "../store/b.ts";\nconst y = await import("../app.ts");');
   expect(findViolations(dir)).toHaveLength(2);
 });
+
+test("lets a plugin know the plugins' port alone, and their list all of them", () => {
+  write("plugins/index.ts", 'import { a } from "./a/a.ts";\nimport type { Plugin } from "../src/plugin.ts";');
+  write("plugins/a/a.ts", 'import type { Plugin } from "../../src/plugin.ts";');
+  write("plugins/b/b.ts", 'import "../../src/domain/book.ts";\nimport "../a/a.ts";');
+  expect(findViolations(dir).map((violation) => violation.message)).toEqual([
+    "plugins/b/b.ts imports src/domain/book.ts: plugins/b may not know domain",
+    "plugins/b/b.ts imports plugins/a/a.ts: plugins/b may not know plugins/a",
+  ]);
+});

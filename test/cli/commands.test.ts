@@ -65,6 +65,8 @@ const whole: CommandData<"book"> = {
   chapters: [],
   companions: [],
   provenance: { title: "tags", authors: "user" },
+  matches: [],
+  candidates: [],
   history: [],
 };
 

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { plainText } from "../../src/domain/plain-text.ts";
 import { readMetadataJson } from "../../src/scan/sidecar-json.ts";
 import { readNfo } from "../../src/scan/sidecar-nfo.ts";
 import { readOpf } from "../../src/scan/sidecar-opf.ts";
-import { decodeText, plainText, readTextSidecar } from "../../src/scan/sidecar-text.ts";
+import { decodeText, readTextSidecar } from "../../src/scan/sidecar-text.ts";
 
 const opf = (metadata: string): string =>
   `<?xml version="1.0" encoding="utf-8"?>

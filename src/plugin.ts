@@ -1,0 +1,88 @@
+import type { BookField, BookFields } from "./domain/book.ts";
+
+/*
+ * All that a plugin may know of the runner: it imports this file and nothing else of it. What a source says is
+ * checked, scored and merged by the core; a source only asks, and translates the answer.
+ */
+
+export type { BookField, BookFields, SeriesPosition } from "./domain/book.ts";
+export { splitPeople } from "./domain/people.ts";
+export { plainText } from "./domain/plain-text.ts";
+export { normalizePosition, parseSeries } from "./domain/series.ts";
+export { foldText } from "./domain/text.ts";
+
+/** Ids by which a book can be looked up; `own` is the source's own. */
+const idKinds = ["asin", "isbn", "own"] as const;
+export type IdKind = (typeof idKinds)[number];
+
+/** A book as a source describes it. */
+export interface SourceBook {
+  /** The source's own id: with it `get("own", …)` finds the same book again. */
+  readonly id: string;
+  /** Only what the source says; an absent key says nothing. */
+  readonly fields: BookFields;
+  /** Of the recording; null where the source does not know of recordings. */
+  readonly durationSeconds: number | null;
+  /** https address of the largest picture; null where there is none. */
+  readonly coverUrl: string | null;
+}
+
+export interface SearchQuery {
+  readonly title: string;
+  /** The first author; null where none is known. */
+  readonly author: string | null;
+}
+
+/** What a call of a source works with. Its requests are limited, timed and counted by the core. */
+export interface SourceCall {
+  /** Aborted when the call has taken too long or the runner stops. */
+  readonly signal: AbortSignal;
+  /**
+   * The JSON at that address, or null where the answer is 404. Throws for every other status, for a body that is no
+   * JSON or larger than 10 MB, and when the signal aborts.
+   */
+  getJson(url: URL, headers?: Readonly<Record<string, string>>): Promise<unknown>;
+}
+
+/** A place metadata comes from. Its functions throw what `getJson` throws, or whatever a wrong answer makes them throw. */
+export interface Source {
+  /** Slug, as it stands in the configuration, in topics and in a field's provenance. */
+  readonly name: string;
+  /** What it is worth asking for; when other sources have said all of that, it is not asked. */
+  readonly goodFor: readonly (BookField | "cover")[];
+  /** The ids that it can look up. */
+  readonly looksUp: readonly IdKind[];
+  /** Its own limit, with where it is written down beside it. Null for a source that sends no requests. */
+  readonly requestsPerSecond: number | null;
+  /** Up to 10 books, best first; empty where nothing is found. */
+  search(query: SearchQuery, call: SourceCall): Promise<readonly SourceBook[]>;
+  get(kind: IdKind, id: string, call: SourceCall): Promise<SourceBook | null>;
+  /** Present where many ids can be looked up by one request. */
+  readonly many?: {
+    readonly kinds: readonly IdKind[];
+    /** Ids a request takes at most. */
+    readonly most: number;
+    /** By id, without those that are not found. */
+    get(kind: IdKind, ids: readonly string[], call: SourceCall): Promise<ReadonlyMap<string, SourceBook>>;
+  };
+}
+
+/** What the configuration says of a source. */
+export interface SourceSettings {
+  /** Where it is, if not at its usual address; without a slash at the end. */
+  readonly baseUrl: string | null;
+  readonly token: string | null;
+  /** A country, where the source's catalogues differ by country (`us`, `de`, …). */
+  readonly region: string | null;
+  /** Absolute path of the file that it reads, where it reads one. */
+  readonly file: string | null;
+}
+
+export interface SourcePlugin {
+  readonly kind: "source";
+  readonly name: string;
+  /** Null where its settings do not say enough to use it. */
+  create(settings: SourceSettings): Source | null;
+}
+
+export type Plugin = SourcePlugin;
