@@ -5,7 +5,7 @@ import type { BookField, BookFields } from "./domain/book.ts";
  * checked, scored and merged by the core; a source only asks, and translates the answer.
  */
 
-export type { BookField, BookFields, SeriesPosition } from "./domain/book.ts";
+export type { BookFields, SeriesPosition } from "./domain/book.ts";
 export { splitPeople } from "./domain/people.ts";
 export { plainText } from "./domain/plain-text.ts";
 export { normalizePosition, parseSeries } from "./domain/series.ts";

@@ -1,11 +1,13 @@
 import type { CommandHandlers } from "../bus/commands.ts";
 import type { CommandData, CommandInput } from "../bus/topics.ts";
 import { fieldsFromWire, wireBook, wireBookSummary, wireOperations, wireQueue } from "../bus/wire.ts";
-import type { BookQuery } from "../domain/catalogue.ts";
+import type { BookQuery, SeriesPlace } from "../domain/catalogue.ts";
 import type { Diagnostics } from "../domain/diagnostic.ts";
 import type { Operation, OperationRequest } from "../domain/operation.ts";
+import { foldText } from "../domain/text.ts";
 import { AppError } from "../errors.ts";
 import type { QueryAnswer } from "../library/queries.ts";
+import { seriesGaps } from "../library/series-gaps.ts";
 import type { Queue } from "../queue/port.ts";
 import type { Catalogue } from "../store/ports.ts";
 import { createFetchHandlers, type FetchParts } from "./fetch-commands.ts";
@@ -15,7 +17,7 @@ import { type RootFolder, resolveFolder, scopeOf } from "./roots.ts";
 interface CommandParts extends OrganizeParts, Pick<FetchParts, "fetching" | "sources" | "onBookSet"> {
   readonly isOnline: (rootId: string) => boolean;
   readonly queue: Pick<Queue, "enqueue" | "cancel" | "list" | "pause" | "resume" | "retry" | "snapshot">;
-  readonly catalogue: Pick<Catalogue, "book" | "setFields" | "historyOf">;
+  readonly catalogue: Pick<Catalogue, "book" | "setFields" | "historyOf" | "seriesPlaces">;
   readonly query: (query: BookQuery) => QueryAnswer;
   readonly findOperation: (id: string) => Operation | null;
   readonly diagnose: () => Promise<Diagnostics>;
@@ -25,6 +27,8 @@ interface CommandParts extends OrganizeParts, Pick<FetchParts, "fetching" | "sou
   /** A pause changes the queue's state where it has no operation, too. */
   readonly publishQueue: () => void;
 }
+
+const shownGaps = 200;
 
 /** What each command of the contract does. */
 export function createHandlers(parts: CommandParts): CommandHandlers {
@@ -49,10 +53,13 @@ export function createHandlers(parts: CommandParts): CommandHandlers {
     },
     query: {
       run: (input) => {
-        const { text, author, series, narrator, state, sort, limit, offset } = input;
+        const { text, author, series, narrator, state, sort, gaps, limit, offset } = input;
         const answer = parts.query({ text, author, series, narrator, state, sort, limit, offset });
         const { total, generation, cached } = answer;
-        return { data: { items: answer.items.map(wireBookSummary), total, generation, cached } };
+        const items = answer.items.map(wireBookSummary);
+        if (!gaps) return { data: { items, total, generation, cached } };
+        const found = seriesGaps(placesOf(catalogue.seriesPlaces(), author, series)).slice(0, shownGaps);
+        return { data: { items, total, generation, cached, gaps: found } };
       },
     },
     book: {
@@ -112,6 +119,17 @@ export function createHandlers(parts: CommandParts): CommandHandlers {
       },
     },
   };
+}
+
+/** Those that the filters of a query name: all of their words are in it. */
+function placesOf(
+  places: readonly SeriesPlace[],
+  author: string | undefined,
+  series: string | undefined,
+): readonly SeriesPlace[] {
+  const has = (text: string | null, wanted: string | undefined) =>
+    wanted === undefined || foldText(text ?? "").includes(foldText(wanted));
+  return places.filter((place) => has(place.author, author) && has(place.series, series));
 }
 
 function queueNow({ queue, publishQueue }: CommandParts): CommandData<"pause"> {

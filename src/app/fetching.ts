@@ -6,6 +6,7 @@ import { AppError, toErrorRecord } from "../errors.ts";
 import type { SourceClient } from "../metadata/client.ts";
 import { fetchPicture } from "../metadata/cover.ts";
 import { decidedLayer, enrichBook, knownIds, withoutMatch } from "../metadata/enrich.ts";
+import { createSpellings } from "../metadata/spelling.ts";
 import type { Store } from "../store/open.ts";
 import type { BookNews } from "./announce.ts";
 import { booksOfRoots, foundBooks } from "./chosen-books.ts";
@@ -88,6 +89,7 @@ export function createFetching({ rootIds, live, store, sources, onBooks }: Fetch
     };
     const unavailable = new Set<string>();
     const coverProblems: CoverProblem[] = [];
+    const spellings = createSpellings(catalogue.seriesPlaces());
 
     async function fetchBook(id: string): Promise<void> {
       signal.throwIfAborted();
@@ -99,7 +101,8 @@ export function createFetching({ rootIds, live, store, sources, onBooks }: Fetch
       for (const name of enriched.unavailable) unavailable.add(name);
       // Nobody has said anything: the book is as it was.
       if (enriched.unavailable.length === clients.length) refuseWhileNoneIsReady(clients);
-      const layer = await untilAborted(withCover(book, enriched.layer, coverProblems), signal);
+      const spelled = enriched.layer === null ? null : spellings.unify(book, enriched.layer);
+      const layer = await untilAborted(withCover(book, spelled, coverProblems), signal);
       const outcome = catalogue.setMatch(id, () => layer, operation.id);
       tell(operation.id, outcome);
       counts.changed += outcome.changed.length;

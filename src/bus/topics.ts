@@ -231,6 +231,10 @@ export const commands = {
       narrator: searched.optional(),
       state: z.enum(bookStates).optional(),
       sort: z.enum(["title", "author", "series", "added", "duration"]).optional(),
+      gaps: z
+        .boolean()
+        .default(false)
+        .describe("names the series with missing numbers too, those of `author` and `series` where given"),
       limit,
       offset,
     },
@@ -239,6 +243,17 @@ export const commands = {
       total: z.int().describe("of all matches, not of the page"),
       generation: z.int().describe("rises with every change of a book"),
       cached: z.boolean(),
+      gaps: z
+        .array(
+          z.strictObject({
+            series: z.string(),
+            author: z.string().nullable(),
+            present: z.array(z.string()).describe("positions, in natural order"),
+            missing: z.array(z.string()).describe("whole numbers below the highest that are not there"),
+          }),
+        )
+        .optional()
+        .describe("the first 200, where they were asked for"),
     }),
   ),
   book: command("reads", "One book whole.", { id }, bookShape),

@@ -89,6 +89,7 @@ function commandTable(argv: readonly string[], run: Run, line: CommandLine): Arg
             narrator: text("Part of a narrator's name"),
             state: { choices: ["present", "missing", "needs_review", "offline"] as const },
             sort: { choices: ["title", "author", "series", "added", "duration"] as const },
+            gaps: { type: "boolean", describe: "Show the series with missing numbers instead" },
             ...paging,
           }),
       (flags) => run(async () => (await import("./query.ts")).query(flags, line)),

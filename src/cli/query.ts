@@ -13,6 +13,7 @@ export interface QueryFlags extends PlaceFlags {
   readonly narrator?: string | undefined;
   readonly state?: string | undefined;
   readonly sort?: string | undefined;
+  readonly gaps?: boolean | undefined;
   readonly limit?: number | undefined;
   readonly offset?: number | undefined;
 }
@@ -22,15 +23,16 @@ type FoundBook = Found["items"][number];
 
 /** `tomekeeper query`: books of the catalogue, as a table. */
 export async function query(flags: QueryFlags, line: CommandLine): Promise<number> {
-  const { words, text, author, series, narrator, state, sort, limit, offset } = flags;
+  const { words, text, author, series, narrator, state, sort, gaps, limit, offset } = flags;
   const wanted = [text, ...(words ?? [])].filter(Boolean).join(" ");
   const runner = await findRunner(flags, line);
   try {
     const found = await runner.request("query", {
       ...(wanted === "" ? {} : { text: wanted }),
-      ...given({ author, series, narrator, state, sort, limit, offset }),
+      ...given({ author, series, narrator, state, sort, gaps, limit, offset }),
     });
     if (flags.json) line.out(JSON.stringify(found));
+    else if (found.gaps !== undefined) showGaps(found.gaps, line);
     else show(found, offset ?? 0, line);
     return 0;
   } finally {
@@ -66,6 +68,26 @@ function show(found: Found, offset: number, line: CommandLine): void {
   const shown = found.total === found.items.length ? "" : `, ${offset + 1} to ${last} shown`;
   const more = last < found.total ? ` (--offset ${last} for the next)` : "";
   line.out(`\n${countText(found.total, "book")}${shown}${more}`);
+}
+
+function showGaps(gaps: NonNullable<Found["gaps"]>, line: CommandLine): void {
+  if (gaps.length === 0) {
+    line.out("No series lacks a number.");
+    return;
+  }
+  const gapColumns = [
+    { title: "Series", least: 16 },
+    { title: "Author", least: 12, expendable: 2 },
+    { title: "Missing", least: 10 },
+    { title: "There", least: 10, expendable: 1 },
+  ];
+  const rows = gaps.map((gap) => [
+    gap.series,
+    gap.author ?? "",
+    gap.missing.join(", "),
+    gap.present.join(", "),
+  ]);
+  line.out(tableText(line, gapColumns, rows));
 }
 
 function row(book: FoundBook): readonly string[] {

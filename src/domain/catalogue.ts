@@ -157,9 +157,18 @@ export interface OrganizeCatalogue {
   saveVerifyPosition(operationId: string, position: string | null): void;
 }
 
+/** A book's place in a series; the author is the book's first. */
+export interface SeriesPlace {
+  readonly series: string;
+  readonly position: string | null;
+  readonly author: string | null;
+}
+
 /** The part that queries need. Everything is synchronous: SQLite answers in well under a millisecond. */
 export interface BookCatalogue {
   query(query: BookQuery): BookPage;
+  /** Of all books that are not missing. Takes a few tenths of a second for 50,000. */
+  seriesPlaces(): readonly SeriesPlace[];
   totals(): LibraryTotals & { readonly roots: Readonly<Record<string, LibraryTotals>> };
   /** Rises with every write to a book; read it before the query whose answer is to be cached. */
   generation(): number;

@@ -88,3 +88,17 @@ function cleanName(name: string): string {
     .replace(/\s+/g, " ")
     .trim();
 }
+
+/** What makes two spellings one series: "The Expanse", "Expanse Series", "expanse". */
+export function seriesKey(name: string): string {
+  const words =
+    foldText(name)
+      .replace(/['`.]/g, "")
+      .match(/[\p{L}\p{N}]+/gu) ?? [];
+  const telling = words.filter((word) => !seriesNoise.has(word));
+  return (telling.length === 0 ? words : telling).join(" ");
+}
+
+const seriesNoise = new Set(
+  "the a an series saga cycle novels books der die das reihe serie zyklus le la les el los las".split(" "),
+);

@@ -1,6 +1,7 @@
 import { distance } from "fastest-levenshtein";
 import type { SeriesPosition } from "../domain/book.ts";
 import { lastNameOf, personKey } from "../domain/people.ts";
+import { seriesKey } from "../domain/series.ts";
 import { foldText } from "../domain/text.ts";
 import type { SourceBook } from "../plugin.ts";
 import { languageCode } from "./language.ts";
@@ -191,20 +192,6 @@ function seriesSimilarity(ours: readonly SeriesPosition[], theirs: readonly Seri
   }
   return null;
 }
-
-/** What makes two spellings one series: "The Expanse", "Expanse Series", "expanse". */
-export function seriesKey(name: string): string {
-  const words =
-    foldText(name)
-      .replace(/['`.]/g, "")
-      .match(/[\p{L}\p{N}]+/gu) ?? [];
-  const telling = words.filter((word) => !seriesNoise.has(word));
-  return (telling.length === 0 ? words : telling).join(" ");
-}
-
-const seriesNoise = new Set(
-  "the a an series saga cycle novels books der die das reihe serie zyklus le la les el los las".split(" "),
-);
 
 function isSameId(ours: string | null | undefined, theirs: string | null | undefined): boolean {
   return ours != null && theirs != null && ours !== "" && ours.toUpperCase() === theirs.toUpperCase();

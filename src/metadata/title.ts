@@ -81,7 +81,7 @@ export function numbersAgree(a: TitleParts, b: TitleParts): boolean | null {
 }
 
 /** 0 to 1, by words and their length: 1 where each has its like. */
-export function overlap(a: readonly string[], b: readonly string[]): number {
+function overlap(a: readonly string[], b: readonly string[]): number {
   if (a.length === 0 || b.length === 0) return 0;
   if (a.join("") === b.join("")) return 1;
   const left = [...b];

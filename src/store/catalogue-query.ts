@@ -1,9 +1,18 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import type { BookState, BookSummary } from "../domain/book.ts";
-import type { BookPage, BookQuery, BookSort } from "../domain/catalogue.ts";
+import type { BookPage, BookQuery, BookSort, SeriesPlace } from "../domain/catalogue.ts";
 import { foldText } from "../domain/text.ts";
 import { BookOrders, pageOf } from "./book-orders.ts";
-import { integer, kinds, ownState, type Row, stateNumber, summaryOf, text } from "./catalogue-rows.ts";
+import {
+  integer,
+  kinds,
+  ownState,
+  type Row,
+  stateNumber,
+  summaryOf,
+  text,
+  textOrNull,
+} from "./catalogue-rows.ts";
 import { NameFinder } from "./name-finder.ts";
 import { matchExpression } from "./search-text.ts";
 
@@ -65,6 +74,19 @@ export class CatalogueReader {
     );
     const rows = numbers.map((number) => statement.get(number)).filter((row) => row !== undefined);
     return rows.map((row) => summaryOf(row, this.stateOf(row)));
+  }
+
+  seriesPlaces(): readonly SeriesPlace[] {
+    const rows = this.#prepare(`
+      SELECT each.value ->> 'name' AS series, each.value ->> 'position' AS position,
+        summary ->> '$.authors[0]' AS author
+      FROM books JOIN book_documents ON book = number, json_each(summary, '$.series') AS each
+      WHERE state <> ? ORDER BY number`).all(stateNumber("missing"));
+    return rows.map((row) => ({
+      series: text(row, "series"),
+      position: textOrNull(row, "position"),
+      author: textOrNull(row, "author"),
+    }));
   }
 
   stateOf(row: Row): BookState {

@@ -210,6 +210,10 @@ class SqliteCatalogue implements CatalogueFile {
     return this.#guarded(() => this.#reader.page(query));
   }
 
+  seriesPlaces(): ReturnType<CatalogueReader["seriesPlaces"]> {
+    return this.#guarded(() => this.#reader.seriesPlaces());
+  }
+
   totals(): LibraryTotals & { readonly roots: Readonly<Record<string, LibraryTotals>> } {
     this.#totals ??= this.#guarded(() => this.#readTotals());
     return this.#totals;

@@ -252,6 +252,7 @@ function unavailableCatalogue(reason: unknown): Catalogue {
     missingBy: refuse,
     scanEnded: refuse,
     query: refuse,
+    seriesPlaces: refuse,
     totals: refuse,
     generation: refuse,
     book: refuse,
