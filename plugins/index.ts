@@ -1,4 +1,5 @@
 import type { Plugin } from "../src/plugin.ts";
+import { ai } from "./ai/ai.ts";
 import { audnexus } from "./audnexus/audnexus.ts";
 import { goodreads } from "./goodreads/goodreads.ts";
 import { googleBooks } from "./google-books/google-books.ts";
@@ -6,4 +7,4 @@ import { itunes } from "./itunes/itunes.ts";
 import { openLibrary } from "./open-library/open-library.ts";
 
 /** All plugins there are; sources in the order in which they are asked. */
-export const plugins: readonly Plugin[] = [audnexus, openLibrary, googleBooks, goodreads, itunes];
+export const plugins: readonly Plugin[] = [audnexus, openLibrary, googleBooks, goodreads, itunes, ai];

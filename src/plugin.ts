@@ -85,4 +85,29 @@ export interface SourcePlugin {
   create(settings: SourceSettings): Source | null;
 }
 
-export type Plugin = SourcePlugin;
+/** What a call of a parser works with. */
+export interface ParserCall {
+  readonly signal: AbortSignal;
+  /** Posts JSON and resolves with the JSON of the answer. Throws as `SourceCall.getJson`, for a 404 too. */
+  postJson(url: URL, body: unknown, headers: Readonly<Record<string, string>>): Promise<unknown>;
+}
+
+/** Reads names of folders and files that no rule understands. */
+export interface NameParser {
+  readonly name: string;
+  /** Changes when it would read the same name otherwise: what another version has read is read again. */
+  readonly version: string;
+  /** Names it takes at once. */
+  readonly most: number;
+  /** In the names' order; null for one of which it understood nothing. */
+  parse(names: readonly string[], call: ParserCall): Promise<readonly (BookFields | null)[]>;
+}
+
+export interface ParserPlugin {
+  readonly kind: "parser";
+  readonly name: string;
+  /** `settings`: its section below `plugins`. It runs only where there is one. Throws where they are not as it needs them. */
+  create(settings: Readonly<Record<string, unknown>>): NameParser;
+}
+
+export type Plugin = SourcePlugin | ParserPlugin;

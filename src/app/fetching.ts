@@ -120,6 +120,7 @@ export function createFetching({ rootIds, live, store, sources, onBooks }: Fetch
     try {
       for (let at = 0; at < ids.length; at += pageSize) {
         const page = ids.slice(at, at + pageSize);
+        await untilAborted(guessTogether(page, operation.id), signal);
         await untilAborted(lookUpTogether(page, clients), signal);
         await Promise.all(page.map((id) => pool.push(id)));
       }
@@ -137,6 +138,24 @@ export function createFetching({ rootIds, live, store, sources, onBooks }: Fetch
       seconds,
     };
   };
+
+  /** What no rule understood is read by a parser, where there is one; what it says fills only what is empty. */
+  async function guessTogether(page: readonly string[], operationId: string): Promise<void> {
+    const { guesser } = sources;
+    if (guesser === null) return;
+    const books = page.flatMap((id) => catalogue.book(id) ?? []).filter(isRiddle);
+    await Promise.all(
+      books.map(async ({ id, path }) => {
+        // Whatever ails it, the sources are asked with what there is.
+        const guess = await guesser.guess(path).catch(() => undefined);
+        if (guess === undefined) return;
+        tell(
+          operationId,
+          catalogue.setMatch(id, (match) => ({ ...match, guess }), operationId),
+        );
+      }),
+    );
+  }
 
   /** Fetches the cover of a book that has none. One that is refused is not asked for again for a while. */
   async function withCover(
@@ -224,6 +243,11 @@ export function createFetching({ rootIds, live, store, sources, onBooks }: Fetch
       return bookOrThrow(bookId);
     },
   };
+}
+
+/** Whether nothing was understood of its name, and nobody has offered anything yet. */
+function isRiddle({ state, layers: { match } }: Book): boolean {
+  return state === "needs_review" && match?.guess === undefined && (match?.candidates ?? []).length === 0;
 }
 
 /** While nobody can be asked the whole operation waits, and no book is called unknown for it. */

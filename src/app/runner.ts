@@ -295,7 +295,7 @@ export function buildRunner(parts: RunnerParts): Runner {
       version,
       node: config.node,
       node_id: store.nodeId,
-      plugins: [],
+      plugins: sources.plugins,
       roots: config.roots.map(({ id, kind }) => ({
         id,
         kind,

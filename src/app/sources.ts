@@ -1,9 +1,11 @@
+import type { StateBody } from "../bus/topics.ts";
 import type { Config } from "../config/schema.ts";
 import type { BreakerState, KeptBreaker, SourceSnapshot } from "../domain/source.ts";
 import { AppError, toErrorRecord } from "../errors.ts";
 import { createClient, type SourceClient } from "../metadata/client.ts";
+import { createGuesser, type Guesser, guessLimitMs } from "../metadata/guess.ts";
 import { createHttp, type Http } from "../metadata/http.ts";
-import type { Plugin, Source, SourceSettings } from "../plugin.ts";
+import type { NameParser, Plugin, Source } from "../plugin.ts";
 import type { Store } from "../store/open.ts";
 import { version } from "../version.ts";
 import type { Logger } from "./logger.ts";
@@ -20,6 +22,10 @@ interface SourcesOptions {
 /** The sources in use, each with its one client and breaker for the life of the process. */
 export interface Sources {
   readonly http: Http;
+  /** Reads names that no rule understands; null where none is configured. */
+  readonly guesser: Guesser | null;
+  /** Which plugins run, and why one does not. */
+  readonly plugins: StateBody<"info">["plugins"];
   /** In the order in which their word counts. Throws `not_found` for a name that is none of them. */
   chosen(names: readonly string[] | null): readonly SourceClient[];
   snapshots(): readonly SourceSnapshot[];
@@ -28,20 +34,23 @@ export interface Sources {
   close(): Promise<void>;
 }
 
-export function createSources({ config, plugins, store, log, onChange }: SourcesOptions): Sources {
+/** What has a breaker in front of it. */
+type Guarded = Pick<SourceClient, "snapshot" | "reset" | "isolate" | "stop">;
+
+export function createSources(options: SourcesOptions): Sources {
+  const { config, store, log } = options;
   const { fetch } = config;
   const http = createHttp({
-    userAgent: userAgentOf(fetch.contact),
+    userAgent: `Tomekeeper/${version}${fetch.contact === null ? "" : ` (${fetch.contact})`}`,
     timeoutMs: fetch.timeout_seconds * 1000,
     allowHosts: fetch.allow_hosts,
   });
-  /** What was last given to be kept. */
-  const keeping = new Map<string, Pick<KeptBreaker, "state" | "failures">>(
-    Object.entries(store.breakers.get()),
-  );
-  const clients = new Map(
-    usedSources(config, plugins).map((source) => [source.name, clientOf(source)] as const),
-  );
+  const keepBreaker = createBreakerKeeper(store.breakers);
+  const started = startPlugins(options.plugins, config, log);
+  const clients = new Map(started.sources.map((source) => [source.name, clientOf(source)] as const));
+  const guesser = started.parser === null ? null : guesserOf(started.parser);
+  const guarded = new Map<string, Guarded>(clients);
+  if (guesser !== null) guarded.set(guesser.snapshot().source, guesser);
   for (const name of fetch.sources ?? []) {
     if (!clients.has(name)) log.warn(`fetch.sources names "${name}", which is no source that is in use`);
   }
@@ -49,13 +58,9 @@ export function createSources({ config, plugins, store, log, onChange }: Sources
   function clientOf(source: Source): SourceClient {
     const client = createClient({
       source,
-      getJson: async (signal, url, headers) => {
-        const answer = await http.fetch(url, {
-          signal,
-          accept: "application/json",
-          ...(headers === undefined ? {} : { headers }),
-        });
-        return answer.status === 404 ? null : parseJson(answer.body, source.name);
+      getJson: async (signal, url, headers = {}) => {
+        const { status, body } = await http.fetch(url, { signal, accept: "application/json", headers });
+        return status === 404 ? null : parseJson(body, source.name);
       },
       answers: store.answers,
       settings: {
@@ -72,31 +77,38 @@ export function createSources({ config, plugins, store, log, onChange }: Sources
     return client;
   }
 
-  function changed(client: SourceClient, before: BreakerState): void {
-    const snapshot = client.snapshot();
-    onChange(snapshot, before);
-    keep(snapshot).catch((error: unknown) => {
+  function guesserOf(parser: NameParser): Guesser {
+    const made = createGuesser({
+      parser,
+      postJson: async (signal, url, post, headers) => {
+        const asked = { signal, accept: "application/json", headers, post, timeoutMs: guessLimitMs };
+        const { status, body } = await http.fetch(url, asked);
+        if (status === 404)
+          throw new AppError("answer_invalid", `${url.host} knows nothing at ${url.pathname} (404)`);
+        return parseJson(body, parser.name);
+      },
+      answers: store.answers,
+      breakerFailures: fetch.breaker.failures,
+      breakerOpenMs: fetch.breaker.open_seconds * 1000,
+      keptMs: fetch.found_days * dayMs,
+      kept: store.breakers.get()[parser.name] ?? null,
+      onChange: (before) => changed(made, before),
+    });
+    return made;
+  }
+
+  function changed(of: Guarded, before: BreakerState): void {
+    const snapshot = of.snapshot();
+    options.onChange(snapshot, before);
+    keepBreaker(snapshot).catch((error: unknown) => {
       log.warn(`the state of ${snapshot.source}'s breaker is not kept: ${toErrorRecord(error).message}`);
     });
   }
 
-  async function keep({
-    source,
-    calls: _calls,
-    coalesced: _coalesced,
-    ...breaker
-  }: SourceSnapshot): Promise<void> {
-    const known = keeping.get(source) ?? { state: "closed", failures: 0 };
-    // A success that changes nothing is not worth a write.
-    if (known.state === breaker.state && known.failures === breaker.failures) return;
-    keeping.set(source, breaker);
-    await store.breakers.put({ [source]: breaker });
-  }
-
-  function named(name: string): SourceClient {
-    const client = clients.get(name);
-    if (client !== undefined) return client;
-    const known = [...clients.keys()].join(", ");
+  function named<T>(among: ReadonlyMap<string, T>, name: string): T {
+    const found = among.get(name);
+    if (found !== undefined) return found;
+    const known = [...among.keys()].join(", ");
     throw new AppError("not_found", `There is no source "${name}" in use; there are: ${known || "none"}`, {
       details: { source: name },
     });
@@ -104,21 +116,23 @@ export function createSources({ config, plugins, store, log, onChange }: Sources
 
   return {
     http,
+    guesser,
+    plugins: started.states,
     chosen: (names) => {
       const order = fetch.sources?.filter((name) => clients.has(name)) ?? [...clients.keys()];
-      return (names ?? order).map(named);
+      return (names ?? order).map((name) => named(clients, name));
     },
-    snapshots: () => [...clients.values()].map((client) => client.snapshot()),
+    snapshots: () => [...guarded.values()].map((each) => each.snapshot()),
     act: async (name, action) => {
-      const client = named(name);
-      if (action === "reset") client.reset();
-      else client.isolate();
-      const { source: _, calls: _calls, coalesced: _coalesced, ...breaker } = client.snapshot();
-      await store.breakers.put({ [name]: breaker });
-      return client.snapshot();
+      const found = named(guarded, name);
+      if (action === "reset") found.reset();
+      else found.isolate();
+      const snapshot = found.snapshot();
+      await keepBreaker(snapshot, true);
+      return snapshot;
     },
     close: async () => {
-      for (const client of clients.values()) client.stop();
+      for (const each of guarded.values()) each.stop();
       await http.close();
     },
   };
@@ -126,22 +140,61 @@ export function createSources({ config, plugins, store, log, onChange }: Sources
 
 const dayMs = 24 * 60 * 60 * 1000;
 
-function userAgentOf(contact: string | null): string {
-  return `Tomekeeper/${version}${contact === null ? "" : ` (${contact})`}`;
+/** Writes a breaker down where what matters of it is new, or it has to be. */
+function createBreakerKeeper(breakers: Store["breakers"]) {
+  const given = new Map<string, KeptBreaker>(Object.entries(breakers.get()));
+  return async (snapshot: SourceSnapshot, isForced = false): Promise<void> => {
+    const { source, calls: _calls, coalesced: _coalesced, ...breaker } = snapshot;
+    const known = given.get(source);
+    const isSame =
+      breaker.state === (known?.state ?? "closed") && breaker.failures === (known?.failures ?? 0);
+    if (isSame && !isForced) return;
+    given.set(source, breaker);
+    await breakers.put({ [source]: breaker });
+  };
 }
 
-function usedSources(config: Config, plugins: readonly Plugin[]): readonly Source[] {
-  return plugins.flatMap((plugin) => {
-    if (plugin.kind !== "source") return [];
-    const given = config.sources[plugin.name];
-    if (given?.enabled === false) return [];
-    const settings: SourceSettings = {
-      baseUrl: given?.base_url?.replace(/\/+$/, "") ?? null,
-      token: given?.token ?? null,
-      region: given?.region ?? null,
-      file: given?.file ?? null,
-    };
-    return plugin.create(settings) ?? [];
+interface StartedPlugins {
+  readonly sources: readonly Source[];
+  readonly parser: NameParser | null;
+  readonly states: StateBody<"info">["plugins"];
+}
+
+/** A plugin that cannot be used as it is configured does not keep the others from their work. */
+function startPlugins(plugins: readonly Plugin[], config: Config, log: Logger): StartedPlugins {
+  const sources: Source[] = [];
+  const states: StateBody<"info">["plugins"][number][] = [];
+  let parser: NameParser | null = null;
+  for (const plugin of plugins) {
+    const { name } = plugin;
+    try {
+      if (plugin.kind === "source") {
+        const source = createSource(plugin, config);
+        if (source === null) continue;
+        sources.push(source);
+      } else {
+        const settings = config.plugins[name];
+        if (settings?.enabled !== true) continue;
+        parser = plugin.create(settings);
+      }
+      states.push({ name, state: "running", error: null });
+    } catch (error) {
+      const { message } = toErrorRecord(error);
+      log.error(`the plugin ${name} does not run: ${message}`);
+      states.push({ name, state: "failed", error: message });
+    }
+  }
+  return { sources, parser, states };
+}
+
+function createSource(plugin: Extract<Plugin, { kind: "source" }>, config: Config): Source | null {
+  const given = config.sources[plugin.name];
+  if (given?.enabled === false) return null;
+  return plugin.create({
+    baseUrl: given?.base_url?.replace(/\/+$/, "") ?? null,
+    token: given?.token ?? null,
+    region: given?.region ?? null,
+    file: given?.file ?? null,
   });
 }
 

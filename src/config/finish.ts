@@ -224,6 +224,7 @@ function warningsOf(parsed: Parsed): readonly Problem[] {
   const ai = parsed.plugins["ai"];
   if (
     ai?.enabled &&
+    ai["base_url"] === undefined &&
     ![ai["api_key"], ai["key"], ai["token"]].some((key) => typeof key === "string" && key !== "")
   ) {
     warnings.push({

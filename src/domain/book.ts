@@ -43,6 +43,7 @@ export type BookField = keyof BookFields;
 
 /** Where a field came from, lowest to highest: a later one wins over an earlier one. */
 export const fieldSources = [
+  "ai",
   "folder",
   "tags",
   "nfo",
@@ -68,6 +69,8 @@ export interface MatchLayer extends BookFields {
   readonly coverUrl?: string | null;
   /** The cover that was fetched from there: its name below the data folder. */
   readonly coverFile?: string | null;
+  /** What a parser has read in the book's name: the lowest layer. Null where it understood nothing. */
+  readonly guess?: BookFields | null;
 }
 
 export interface SourceId {

@@ -79,6 +79,7 @@ export function reviewReasonOf(
   }
   if (fields.title === null) return "no title";
   if (fields.authors.length === 0) return "no author";
+  if (provenance.title === "ai" || provenance.authors === "ai") return "title or author are a guess";
   if (titleIsBareName && provenance.title === "folder") return "the title is only a file or folder name";
   return null;
 }

@@ -217,7 +217,8 @@ function mergeLayer(
   const oldCandidates = (before?.candidates ?? []).filter(({ source }) => unavailable.includes(source));
   const toChoose = isSure ? [] : [...candidates, ...oldCandidates];
   const rejected = before?.rejected ?? [];
-  if (!isSure && toChoose.length === 0 && rejected.length === 0) return null;
+  const guess = before?.guess;
+  if (!isSure && toChoose.length === 0 && rejected.length === 0 && guess === undefined) return null;
   return {
     ...(fields as BookFields),
     sources,
@@ -226,6 +227,7 @@ function mergeLayer(
     rejected,
     coverUrl,
     coverFile: coverUrl === before?.coverUrl ? (before?.coverFile ?? null) : null,
+    ...(guess === undefined ? {} : { guess }),
   };
 }
 

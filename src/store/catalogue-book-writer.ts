@@ -70,7 +70,7 @@ export class BookWriter {
   /** `before` is the book's row of `books`, undefined for a new one. */
   put(book: WrittenBook, before: Row | undefined): BookSummary {
     const { content, kept } = book;
-    const { fields, provenance } = composeFields(withKept(content.layers, kept));
+    const { fields, provenance } = composeFields(withKept(content, kept));
     const isScanAlone = kept.match === null && kept.user === null;
     const reviewReason =
       isScanAlone && book.draftReviewReason !== undefined

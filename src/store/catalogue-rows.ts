@@ -85,11 +85,19 @@ export interface KeptLayers {
   readonly user: BookFields | null;
 }
 
-/** The scan's layers below those that survive every scan. */
-export function withKept(layers: FieldLayers, kept: KeptLayers): FieldLayers {
-  const { match: _match, user: _user, ...scanned } = layers;
+/** The scan's layers between those that survive every scan: a parser's guess below them, a match and the user above. */
+export function withKept(
+  { layers, titleIsBareName }: Pick<StoredContent, "layers" | "titleIsBareName">,
+  kept: KeptLayers,
+): FieldLayers {
+  const { match: _match, user: _user, ai: _ai, ...scanned } = layers;
+  const guess = kept.match?.guess ?? null;
+  const { title: _bareName, ...folder } = scanned.folder ?? {};
   return {
     ...scanned,
+    ...(guess === null ? {} : { ai: guess }),
+    // A name that nobody understood is no title where somebody has.
+    ...(guess?.title != null && titleIsBareName && scanned.folder !== undefined ? { folder } : {}),
     ...(kept.match === null ? {} : { match: kept.match }),
     ...(kept.user === null ? {} : { user: kept.user }),
   };
@@ -198,14 +206,14 @@ export function keptLayers(row: Row): KeptLayers {
 export function bookOf(row: Row, state: BookState): Book {
   const {
     layers: scanned,
-    titleIsBareName: _,
+    titleIsBareName,
     tracks,
     provenance: scannedProvenance,
     ...content
   }: StoredContent = JSON.parse(text(row, "content"));
   const mtimes: readonly number[] = JSON.parse(text(row, "mtimes"));
   const kept = keptLayers(row);
-  const layers = withKept(scanned, kept);
+  const layers = withKept({ layers: scanned, titleIsBareName }, kept);
   const { fields, provenance } = composeFields(layers);
   const cover = coverOf(content, kept.match);
   const coverSource = cover?.kind === "fetched" ? (kept.match?.sources?.cover ?? "match") : undefined;

@@ -26,8 +26,8 @@ describe("a key that does not exist", () => {
   });
 
   test("is answered with all keys where none is near", () => {
-    expect(problemsOf("fetch:\n  zebra: 3\n")).toEqual([
-      "tomekeeper.yaml:2: fetch.zebra is not a setting; the keys in fetch are allow_hosts",
+    expect(problemsOf("memory:\n  zebra: 3\n")).toEqual([
+      "tomekeeper.yaml:2: memory.zebra is not a setting; the keys in memory are share",
     ]);
   });
 
