@@ -404,6 +404,91 @@ export function catalogueContract(name: string, createBackend: () => Promise<Cat
       });
     });
 
+    describe("what sources say", () => {
+      const match = {
+        title: "Right",
+        authors: ["Anna Autor"],
+        sources: { title: "shelf", authors: "shelf" },
+        taken: [{ source: "shelf", id: "1", score: 0.9 }],
+        candidates: [],
+      };
+      const offer = {
+        ...{ source: "shelf", id: "2", score: 0.7, reasons: ["title 90 %"], title: "Right", authors: [] },
+        ...{ narrators: [], series: [], year: null, durationSeconds: null },
+      };
+
+      test("stands above the files and below the user, names its source, and survives a scan", () => {
+        const { id } = add("A", { fields: { title: "Wrong", authors: ["Anna Autor"] } });
+        const outcome = catalogue.setMatch(id, () => match, "op-fetch");
+        expect(outcome.changed).toMatchObject([{ id, title: "Right" }]);
+        expect(catalogue.book(id)).toMatchObject({ title: "Right", provenance: { title: "shelf" } });
+        expect(catalogue.historyOf(id)[0]).toBe("op-fetch");
+        catalogue.setFields(id, { title: "Mine" });
+        const rescanned = draft("A", { fields: { title: "Wrong again", authors: ["Anna Autor"] } });
+        catalogue.commit("op-2", [unit("A", [{ id, draft: rescanned }])]);
+        expect(catalogue.book(id)).toMatchObject({
+          title: "Mine",
+          provenance: { title: "user", authors: "shelf" },
+        });
+        catalogue.clearFields(id, ["title"]);
+        expect(catalogue.book(id)).toMatchObject({ title: "Right" });
+        catalogue.setMatch(id, () => null, null);
+        expect(catalogue.book(id)).toMatchObject({ title: "Wrong again", provenance: { title: "tags" } });
+      });
+
+      test("changes nothing where it says the same again", () => {
+        const { id } = add("A");
+        catalogue.setMatch(id, () => match, "op-1");
+        const before = catalogue.generation();
+        expect(catalogue.setMatch(id, () => ({ ...match }), "op-2").changed).toEqual([]);
+        expect(catalogue.generation()).toBe(before);
+        expect(catalogue.historyOf(id)).not.toContain("op-2");
+        expect(() => catalogue.setMatch("nobody", () => match, null)).toThrow(
+          expect.objectContaining({ code: "not_found" }),
+        );
+      });
+
+      test("calls for a decision while there is something to choose, unless the user has set the title", () => {
+        const { id } = add("A");
+        const unsure = { ...match, title: null, taken: [], candidates: [offer] };
+        const outcome = catalogue.setMatch(id, () => ({ candidates: [offer] }), "op-1");
+        expect(outcome.needsReview).toMatchObject([{ id, state: "needs_review" }]);
+        expect(catalogue.setMatch(id, () => ({ ...unsure }), "op-2").needsReview).toEqual([]);
+        expect(catalogue.query({ state: "needs_review", limit: 5, offset: 0 }).total).toBe(1);
+        expect(catalogue.setFields(id, { title: "Mine" }).state).toBe("present");
+        catalogue.clearFields(id, ["title"]);
+        catalogue.setMatch(id, () => match, "op-3");
+        expect(catalogue.book(id)).toMatchObject({ state: "present", reviewReason: null });
+      });
+
+      test("may give a cover, where the book has none of its own", () => {
+        const { id } = add("A");
+        const own = catalogue.book(id)?.cover ?? null;
+        catalogue.setMatch(id, () => ({ ...match, coverFile: "covers/x.jpg" }), null);
+        expect(catalogue.book(id)?.cover).toEqual(own ?? { kind: "fetched", path: "covers/x.jpg" });
+        expect(catalogue.query({ limit: 1, offset: 0 }).items[0]?.hasCover).toBe(true);
+      });
+
+      test("begins below the files where it is a guess", () => {
+        const { id } = add("A", { fields: { title: "Title" }, review: "no author" });
+        catalogue.setMatch(id, () => ({ guess: { title: "Guess", authors: ["Ann Guess"] } }), null);
+        expect(catalogue.book(id)).toMatchObject({
+          title: "Title",
+          authors: ["Ann Guess"],
+          provenance: { title: "tags", authors: "ai" },
+          state: "needs_review",
+          reviewReason: "title or author are a guess",
+        });
+      });
+
+      test("the places in series are those of all books that are not missing", () => {
+        const series = [{ name: "Saga", position: "2" }];
+        add("A", { fields: { title: "x", authors: ["Anna Autor", "Ben"], series } });
+        add("B", { fields: { title: "y" } });
+        expect(catalogue.seriesPlaces()).toEqual([{ series: "Saga", position: "2", author: "Anna Autor" }]);
+      });
+    });
+
     describe("review", () => {
       test("is needed where the scan says so, and told once", () => {
         const first = catalogue.commit("op-1", [

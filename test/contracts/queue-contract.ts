@@ -988,6 +988,29 @@ export function queueContract(name: string, createBackend: () => Promise<QueueBa
         expect(ended.errors.map(({ message }) => message)).toEqual(["The disk is gone", "The disk is gone"]);
       });
 
+      test("waits for a time that an error names, however often, and counts that as no try", async () => {
+        queue = await open({ retry });
+        queue.start();
+        const id = await enqueue("books:/A");
+        for (let wait = 1; wait <= 5; wait++) {
+          const at = new Date(clock.nowMs + 60_000).toISOString();
+          const away = new AppError("source_unavailable", `Away ${wait}`, {
+            retryable: true,
+            details: { retry_at: at },
+          });
+          (await work.begun(id)).fail(away);
+          await backend.settled();
+          expect(queue.get(id)).toMatchObject({ state: "waiting", retryAt: at, attempts: 0 });
+          expect(queue.get(id)?.errors.map(({ message }) => message)).toEqual([`Away ${wait}`]);
+          clock.advance(60_001);
+        }
+        (await work.begun(id)).fail(lost);
+        await backend.settled();
+        clock.advance(1001);
+        (await work.begun(id)).finish();
+        expect(await queue.ended(id)).toMatchObject({ state: "completed", attempts: 2 });
+      });
+
       test("lets others have its folders meanwhile", async () => {
         queue = await open({ retry });
         queue.start();
