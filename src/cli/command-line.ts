@@ -1,4 +1,8 @@
 import os from "node:os";
+import { createInterface } from "node:readline/promises";
+
+/** Resolves with null when the person has had enough. */
+export type Ask = (question: string) => Promise<string | null>;
 
 /** What a command may use of the process: where it writes, and what surrounds it. */
 export interface CommandLine {
@@ -16,6 +20,8 @@ export interface CommandLine {
   /** Width of the terminal in characters; Infinity where there is none to fit. */
   readonly columns: number;
   readonly hasColor: boolean;
+  /** Asks the person at the terminal; null where there is none. */
+  readonly ask: Ask | null;
   /** Aborted when the user wants to end. */
   readonly signal: AbortSignal;
 }
@@ -33,6 +39,18 @@ export function processCommandLine(signal: AbortSignal): CommandLine {
     progressStream: stderr.isTTY ? stderr : null,
     columns: isTerminal ? stdout.columns : Number.POSITIVE_INFINITY,
     hasColor: isTerminal && !env["NO_COLOR"] && env["TERM"] !== "dumb",
+    ask: isTerminal && process.stdin.isTTY === true ? (question) => askPerson(question, signal) : null,
     signal,
   };
+}
+
+async function askPerson(question: string, signal: AbortSignal): Promise<string | null> {
+  const reader = createInterface({ input: process.stdin, output: process.stdout });
+  // Ctrl+C and Ctrl+D at the question.
+  const closed = new Promise<null>((resolve) => reader.once("close", () => resolve(null)));
+  try {
+    return await Promise.race([reader.question(question, { signal }).catch(() => null), closed]);
+  } finally {
+    reader.close();
+  }
 }

@@ -1,6 +1,5 @@
-import { createInterface } from "node:readline/promises";
 import type { CommandData } from "../bus/topics.ts";
-import type { CommandLine } from "./command-line.ts";
+import type { Ask, CommandLine } from "./command-line.ts";
 import type { RunnerLink } from "./connection.ts";
 import { findRunner } from "./find-runner.ts";
 import { countText, durationText, printable, styled } from "./format.ts";
@@ -9,11 +8,8 @@ import type { PlaceFlags } from "./sources.ts";
 type Book = CommandData<"book">;
 type Candidate = Book["candidates"][number];
 
-/** Asks a person; resolves with null where there is nobody, or nothing more comes. */
-export type Ask = (question: string) => Promise<string | null>;
-
 /** `tomekeeper review`: walks through the books that need a decision, one by one on a terminal, as a list elsewhere. */
-export async function review(flags: PlaceFlags, line: CommandLine, ask = terminalAsk(line)): Promise<number> {
+export async function review(flags: PlaceFlags, line: CommandLine): Promise<number> {
   const runner = await findRunner(flags, line);
   try {
     const books = await booksInReview(runner);
@@ -24,7 +20,7 @@ export async function review(flags: PlaceFlags, line: CommandLine, ask = termina
     if (books.length === 0) line.out("No book needs a decision.");
     for (const [index, book] of books.entries()) {
       line.out(bookText(book, `${index + 1} of ${books.length}`, line));
-      if (ask !== null && !(await decide(runner, book, ask, line))) break;
+      if (line.ask !== null && !(await decide(runner, book, line.ask, line))) break;
     }
     return 0;
   } finally {
@@ -97,18 +93,4 @@ async function decide(runner: RunnerLink, book: Book, ask: Ask, line: CommandLin
     line.out(`  it is ${printable(changed.title)} by ${printable(changed.authors.join(", "))}`);
     return true;
   }
-}
-
-function terminalAsk({ isTerminal, signal }: CommandLine): Ask | null {
-  if (!isTerminal || process.stdin.isTTY !== true) return null;
-  return async (question) => {
-    const reader = createInterface({ input: process.stdin, output: process.stdout });
-    try {
-      return await reader.question(question, { signal });
-    } catch {
-      return null;
-    } finally {
-      reader.close();
-    }
-  };
 }

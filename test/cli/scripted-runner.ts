@@ -45,6 +45,7 @@ export function makeDesk(cleanup: Cleanup): Desk {
       progressStream: null,
       columns: Number.POSITIVE_INFINITY,
       hasColor: false,
+      ask: null,
       signal: new AbortController().signal,
       ...changes,
     };
