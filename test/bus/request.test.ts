@@ -33,6 +33,7 @@ test("takes an empty object for the defaults of every command that needs no key"
     "resume",
     "configure",
     "diagnose",
+    "fetch",
     "reload",
   ];
   expect(taken).toEqual(keyless);

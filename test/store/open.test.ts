@@ -45,6 +45,7 @@ test("keeps everything over a restart, and leaves nothing temporary behind", asy
   first.catalogue.commit("op", [unit("A")]);
   await first.close();
   expect((await readdir(folder.at("data"))).toSorted()).toEqual([
+    "answers.db",
     "batches.db",
     "catalogue.db",
     "checkpoints.db",
