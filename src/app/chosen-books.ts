@@ -32,6 +32,15 @@ export async function foundBooks(
   text: string,
   signal: AbortSignal,
 ): Promise<readonly PlannableBook[]> {
+  return await namedBooks(catalogue, await foundIds(catalogue, text, signal), signal);
+}
+
+/** The ids of the books that a text finds, of any state. */
+export async function foundIds(
+  catalogue: Pick<BookCatalogue, "query">,
+  text: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const ids: string[] = [];
   for (let offset = 0; ; offset += page) {
     const { items, total } = catalogue.query({ text, limit: page, offset });
@@ -39,7 +48,7 @@ export async function foundBooks(
     if (items.length === 0 || offset + page >= total) break;
     await breathe(signal);
   }
-  return await namedBooks(catalogue, ids, signal);
+  return ids;
 }
 
 /** All books that are there in these roots. */
@@ -49,16 +58,27 @@ export async function booksOfRoots(
   signal: AbortSignal,
 ): Promise<readonly PlannableBook[]> {
   const books: PlannableBook[] = [];
+  for await (const ids of pagesOfRoots(catalogue, rootIds, signal)) {
+    books.push(...(await namedBooks(catalogue, ids, signal)));
+  }
+  return books;
+}
+
+/** The ids of all books that are there in these roots, a page at a time. */
+export async function* pagesOfRoots(
+  catalogue: Pick<BookCatalogue, "booksOfRoot">,
+  rootIds: readonly string[],
+  signal: AbortSignal,
+): AsyncGenerator<readonly string[]> {
   for (const rootId of rootIds) {
     let after: string | null = null;
     do {
       const ids = catalogue.booksOfRoot(rootId, after, page);
-      books.push(...(await namedBooks(catalogue, ids, signal)));
+      yield ids;
       after = ids.length < page ? null : (ids.at(-1) ?? null);
       await breathe(signal);
     } while (after !== null);
   }
-  return books;
 }
 
 /** Lets everything else have its turn. Throws the signal's reason. */

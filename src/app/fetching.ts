@@ -9,7 +9,7 @@ import { decidedLayer, enrichBook, knownIds, withoutMatch } from "../metadata/en
 import { createSpellings } from "../metadata/spelling.ts";
 import type { Store } from "../store/open.ts";
 import type { BookNews } from "./announce.ts";
-import { booksOfRoots, foundBooks } from "./chosen-books.ts";
+import { foundIds, pagesOfRoots } from "./chosen-books.ts";
 import type { LiveSettings } from "./live-settings.ts";
 import type { Sources } from "./sources.ts";
 
@@ -65,11 +65,10 @@ export function createFetching({ rootIds, live, store, sources, onBooks }: Fetch
   async function chosenIds(input: Wanted, signal: AbortSignal): Promise<readonly string[]> {
     const { books, query } = input;
     if (books !== undefined) return [...new Set(books)];
-    const found =
-      query === undefined
-        ? await booksOfRoots(catalogue, rootIds, signal)
-        : await foundBooks(catalogue, query, signal);
-    return found.map(({ id }) => id);
+    if (query !== undefined) return await foundIds(catalogue, query, signal);
+    const ids: string[] = [];
+    for await (const page of pagesOfRoots(catalogue, rootIds, signal)) ids.push(...page);
+    return ids;
   }
 
   const run: OperationRun = async (operation, { signal, report }) => {

@@ -477,8 +477,7 @@ export const configSchema = z
           ),
         contact: z
           .string()
-          .min(1)
-          .max(200)
+          .regex(/^[\x20-\x7e]{1,200}$/)
           .nullable()
           .default(null)
           .meta(

@@ -57,10 +57,17 @@ export function createHttp(options: HttpOptions): Http {
       refuseAddress(url, options);
       const answer = await send(url, asked, signal);
       const location = header(answer, "location");
-      if (answer.statusCode < 300 || answer.statusCode > 399 || location === null)
+      if (answer.statusCode < 300 || answer.statusCode > 399 || location === null) {
         return await read(url, answer);
+      }
       await answer.body.dump();
-      url = parseLocation(location, url);
+      const next = parseLocation(location, url);
+      // What was meant for one host, a key perhaps, is not for another.
+      const hasHeaders = Object.keys(asked.headers ?? {}).length > 0;
+      if (asked.post !== undefined || (hasHeaders && next.origin !== url.origin)) {
+        throw refused(next, `${url.host} redirects there, and what was sent is meant for ${url.host} alone`);
+      }
+      url = next;
     }
     throw new AppError("answer_invalid", `${first.host} answers with more than ${mostRedirects} redirects`);
   }

@@ -79,6 +79,18 @@ describe("an address that may not be fetched from", () => {
   });
 });
 
+test("does not carry a key or what is posted to another host", async () => {
+  answer = (_, response) => response.writeHead(307, { location: "https://example.org/x" }).end();
+  const { signal } = new AbortController();
+  const headers = { authorization: "Bearer secret" };
+  for (const more of [{ headers }, { post: {} }]) {
+    await expect(http.fetch(new URL(base), { signal, accept: "*/*", ...more })).rejects.toMatchObject({
+      code: "address_refused",
+      message: expect.stringMatching(/is meant for 127\.0\.0\.1:\d+ alone/),
+    });
+  }
+});
+
 test("follows redirects, up to five", async () => {
   answer = (request, response) => {
     const left = Number(request.url?.slice(1));
