@@ -1,6 +1,9 @@
 import { rmSync } from "node:fs";
+import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { toErrorRecord } from "../errors.ts";
+import { AppError, toErrorRecord } from "../errors.ts";
+import { databaseError } from "./catalogue-schema.ts";
+import { freeBytes } from "./durable.ts";
 import type { AnswerStore, StoreIssue } from "./ports.ts";
 
 /** Some 100 MB; beyond it those that expire first go first. */
@@ -12,26 +15,47 @@ export interface AnswerFile extends AnswerStore {
 }
 
 /**
- * Opens the kept answers. They can all be asked for again, so a file that cannot be used is made anew, and where none
- * can be written they are kept in memory.
+ * Opens the kept answers. They can all be asked for again, so a damaged file is made anew, and where none can be written
+ * they are kept in memory; of a full disk others tell.
  */
-export function openAnswers(file: string, nowMs: number, report: (issue: StoreIssue) => void): AnswerFile {
+export async function openAnswers(
+  folder: string,
+  nowMs: number,
+  report: (issue: StoreIssue) => void,
+): Promise<AnswerFile> {
+  const file = path.join(folder, "answers.db");
   try {
-    return new SqliteAnswers(file, nowMs);
-  } catch {
-    try {
-      for (const suffix of ["", "-wal", "-shm"]) rmSync(`${file}${suffix}`, { force: true });
-      return new SqliteAnswers(file, nowMs);
-    } catch (error) {
+    return openOrMakeAnew(file, nowMs);
+  } catch (error) {
+    if (!(await isFull(folder))) {
       report({
         store: "answers",
         severity: "warn",
         code: "read_only",
         message: `${file} cannot be used (${toErrorRecord(error).message}): what sources answer is kept until the runner stops`,
-        remedy: "See that its folder can be written and has space, then start again.",
+        remedy: "See that its folder can be written, then start again.",
       });
-      return new SqliteAnswers(":memory:", nowMs);
     }
+    return new SqliteAnswers(":memory:", nowMs);
+  }
+}
+
+/** A database with its log takes some 64 KB. */
+const leastBytes = 256 * 1024;
+
+async function isFull(folder: string): Promise<boolean> {
+  const free = await freeBytes(folder).catch(() => leastBytes);
+  return free < leastBytes;
+}
+
+function openOrMakeAnew(file: string, nowMs: number): AnswerFile {
+  try {
+    return new SqliteAnswers(file, nowMs);
+  } catch (error) {
+    const cause = databaseError(error, file);
+    if (!(cause instanceof AppError && cause.code === "store_damaged")) throw error;
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(`${file}${suffix}`, { force: true });
+    return new SqliteAnswers(file, nowMs);
   }
 }
 
@@ -43,9 +67,11 @@ class SqliteAnswers implements AnswerFile {
   constructor(file: string, nowMs: number) {
     this.#database = new DatabaseSync(file);
     try {
-      this.#database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA quick_check");
+      this.#database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
       const version = this.#database.prepare("PRAGMA user_version").get()?.["user_version"];
-      if (version !== schemaVersion && version !== 0) throw new Error("another version wrote it");
+      if (version !== schemaVersion && version !== 0) {
+        throw new AppError("store_damaged", `${file} was written by another version`);
+      }
       this.#database.exec(`
         CREATE TABLE IF NOT EXISTS answers (
           key TEXT PRIMARY KEY, value TEXT NOT NULL, expires INTEGER NOT NULL
@@ -67,15 +93,20 @@ class SqliteAnswers implements AnswerFile {
   }
 
   get(key: string, nowMs: number): string | null {
-    const value = this.#get.get(key, nowMs)?.["value"];
-    return typeof value === "string" ? value : null;
+    try {
+      const value = this.#get.get(key, nowMs)?.["value"];
+      return typeof value === "string" ? value : null;
+    } catch {
+      // A page that is damaged: it is asked for again.
+      return null;
+    }
   }
 
   put(key: string, value: string, expiresMs: number): void {
     try {
       this.#put.run(key, value, expiresMs);
     } catch {
-      // A full disk: it is asked for again.
+      // A full disk, or a page that is damaged: it is asked for again.
     }
   }
 

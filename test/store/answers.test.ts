@@ -1,4 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openAnswers } from "../../src/store/answers.ts";
 import { openBreakers } from "../../src/store/breakers.ts";
@@ -8,7 +9,7 @@ import { makeTree, type Tree } from "../fixtures/tree.ts";
 let folder: Tree;
 let issues: StoreIssue[];
 const report = (issue: StoreIssue) => void issues.push(issue);
-const open = (nowMs = 0) => openAnswers(folder.at("answers.db"), nowMs, report);
+const open = (nowMs = 0) => openAnswers(folder.path, nowMs, report);
 
 beforeEach(async () => {
   folder = await makeTree();
@@ -16,13 +17,13 @@ beforeEach(async () => {
 });
 afterEach(() => folder.dispose());
 
-test("keeps answers over a restart, until they expire", () => {
-  const first = open();
+test("keeps answers over a restart, until they expire", async () => {
+  const first = await open();
   first.put("a", "one", 1000);
   first.put("a", "two", 2000);
   first.put("b", "three", 500);
   first.close();
-  const second = open(600);
+  const second = await open(600);
   expect(second.get("a", 1999)).toBe("two");
   expect(second.get("a", 2000)).toBeNull();
   expect(second.get("b", 0)).toBeNull();
@@ -32,15 +33,28 @@ test("keeps answers over a restart, until they expire", () => {
 
 test("makes a file anew that is none of ours or broken: its answers can be asked for again", async () => {
   await writeFile(folder.at("answers.db"), "x".repeat(20_000));
-  const answers = open();
+  const answers = await open();
   answers.put("a", "one", 1000);
   expect(answers.get("a", 0)).toBe("one");
   answers.close();
   expect(issues).toEqual([]);
 });
 
-test("keeps them in memory, and says so, where no file can be written", () => {
-  const answers = openAnswers(folder.at("no/such/folder/answers.db"), 0, report);
+test("makes a file anew that another version wrote", async () => {
+  (await open()).close();
+  const other = new DatabaseSync(folder.at("answers.db"));
+  other.exec("PRAGMA user_version = 99");
+  other.close();
+  const answers = await open();
+  answers.put("a", "one", 1000);
+  answers.close();
+  const again = await open();
+  expect(again.get("a", 0)).toBe("one");
+  again.close();
+});
+
+test("keeps them in memory, and says so, where no file can be written", async () => {
+  const answers = await openAnswers(folder.at("no/such/folder"), 0, report);
   answers.put("a", "one", 1000);
   expect(answers.get("a", 0)).toBe("one");
   answers.close();
