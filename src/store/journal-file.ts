@@ -1,5 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { AppError } from "../errors.ts";
+import { diskError } from "../files/disk-error.ts";
 import { writeDurably } from "./durable.ts";
 import { encodeLine, readLines } from "./lines.ts";
 
@@ -38,7 +39,12 @@ export class JournalFile {
   static async create(file: string, records: readonly object[]): Promise<JournalFile> {
     const lines = linesOf(records, 0);
     const end = linesOf([endMark], 0);
-    await writeDurably(file, Buffer.concat([lines, end]).toString("latin1"));
+    try {
+      await writeDurably(file, Buffer.concat([lines, end]).toString("latin1"));
+    } catch (error) {
+      // A sync that fails names no file.
+      throw diskError(error, "written", file);
+    }
     const journal = new JournalFile(file, await open(file, "r+"), lines.length);
     journal.#endBytes = end.length;
     return journal;

@@ -82,9 +82,15 @@ describe("splitPeople", () => {
   it("gives back full names however they are joined", () => {
     const word = fc
       .stringMatching(/^[A-Z][a-z]{2,8}$/)
-      .filter((text) => !/^(?:And|Iii|Phd|Esq|Dds|Dvm|Mba|Msc|Bsc|Obe|Mbe|Cbe|Kbe|Frs|Edd|Cast)$/.test(text));
+      .filter(
+        (text) =>
+          !/^(?:And|Iii|Phd|Esq|Dds|Dvm|Mba|Msc|Bsc|Obe|Mbe|Cbe|Kbe|Frs|Edd|Cast|More|Others|Various|Ensemble)$/.test(
+            text,
+          ),
+      );
+    // Behind a comma an article belongs to a title ("Hobbit, The"), and a particle begins a surname.
     const particles =
-      /^(?:De|Da|Di|Del|Della|Der|Den|Dos|Das|Du|La|Le|Les|Van|Von|Zu|Zum|Zur|Af|Av|Al|El|Ibn|Bin|Ben|Ter|Ten|St|San|Santa|Mac)$/;
+      /^(?:De|Da|Di|Del|Della|Der|Den|Dos|Das|Du|La|Le|Les|Van|Von|Zu|Zum|Zur|Af|Av|Al|El|Ibn|Bin|Ben|Ter|Ten|St|San|Santa|Mac|The|Die|Das|Los|Las)$/;
     const name = fc
       .tuple(word, word)
       .filter(([first]) => !particles.test(first))
