@@ -19,7 +19,7 @@ interface HeartbeatOptions {
 
 const healthIntervalMs = 60_000;
 const memoryTellMs = 10_000;
-/** A scan can fill memory within seconds; a sample takes 0.1 ms. */
+/** A scan can fill memory within seconds; a sample takes 0.01 ms. */
 const memoryIntervalMs = 500;
 
 export interface Heartbeat {

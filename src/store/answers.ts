@@ -6,7 +6,7 @@ import { databaseError } from "./catalogue-schema.ts";
 import { freeBytes } from "./durable.ts";
 import type { AnswerStore, StoreIssue } from "./ports.ts";
 
-/** Some 100 MB; beyond it those that expire first go first. */
+/** Beyond it those that expire first go first. */
 const mostAnswers = 200_000;
 const schemaVersion = 1;
 
