@@ -75,7 +75,12 @@ function hasJournal({ state }: BatchRecord): boolean {
 function movesOf(records: readonly JournalRecord[]): NonNullable<BatchEntry["moves"]> {
   const planned = records.flatMap((record) => (record.type === "planned" ? [record] : []));
   // They were begun as the disk allowed; the plan's order is the books'.
-  return planned.sort((a, b) => a.n - b.n).flatMap(({ relocates }) => relocates ?? []);
+  return planned
+    .sort((a, b) => a.n - b.n)
+    .flatMap(({ place, relocates }) => {
+      if (relocates !== null) return relocates;
+      return place === null ? [] : { from: place.source, to: place.destination };
+    });
 }
 
 function noBatch(operationId: string): AppError {

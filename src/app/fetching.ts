@@ -85,6 +85,7 @@ export function createFetching({ rootIds, live, store, sources, onBooks }: Fetch
       not_found: 0,
       unanswered: 0,
       changed: 0,
+      covers: 0,
     };
     const unavailable = new Set<string>();
     const coverProblems: CoverProblem[] = [];
@@ -102,6 +103,7 @@ export function createFetching({ rootIds, live, store, sources, onBooks }: Fetch
       if (enriched.unavailable.length === clients.length) refuseWhileNoneIsReady(clients);
       const spelled = enriched.layer === null ? null : spellings.unify(book, enriched.layer);
       const layer = await untilAborted(withCover(book, spelled, coverProblems), signal);
+      if (layer?.coverFile != null && !hasOwnCover(book)) counts.covers++;
       const outcome = catalogue.setMatch(id, () => layer, operation.id);
       tell(operation.id, outcome);
       counts.changed += outcome.changed.length;
@@ -162,9 +164,8 @@ export function createFetching({ rootIds, live, store, sources, onBooks }: Fetch
     layer: MatchLayer | null,
     problems: CoverProblem[],
   ): Promise<MatchLayer | null> {
-    const hasOwn = book.cover !== null && book.cover.kind !== "fetched";
     const url = layer?.coverUrl ?? null;
-    if (layer === null || url === null || hasOwn || layer.coverFile != null) return layer;
+    if (layer === null || url === null || hasOwnCover(book) || layer.coverFile != null) return layer;
     const key = `refused cover ${url}`;
     try {
       const known = answers.get(key, Date.now());
@@ -242,6 +243,11 @@ export function createFetching({ rootIds, live, store, sources, onBooks }: Fetch
       return bookOrThrow(bookId);
     },
   };
+}
+
+/** One beside it, or in one of its tracks. */
+function hasOwnCover({ cover }: Book): boolean {
+  return cover !== null && cover.kind !== "fetched";
 }
 
 /** Whether nothing was understood of its name, and nobody has offered anything yet. */

@@ -14,6 +14,7 @@ export interface LiveSettings {
   readonly pauseBetween: readonly PauseWindow[];
   readonly organizeStrategy: Config["organize"]["strategy"];
   readonly organize: Config["organize"];
+  readonly writeOut: Config["write_out"];
   readonly fetchConcurrency: number;
   readonly notFoundMs: number;
   readonly match: Config["match"];
@@ -31,6 +32,7 @@ export function liveSettings(config: Config, kept: KeptSettings): LiveSettings {
     pauseBetween: config.queue.pause_between.map(parseWindow),
     organizeStrategy: kept.organizeStrategy ?? config.organize.strategy,
     organize: config.organize,
+    writeOut: config.write_out,
     fetchConcurrency: config.fetch.concurrency,
     notFoundMs: config.fetch.not_found_days * 24 * 60 * 60 * 1000,
     match: config.match,

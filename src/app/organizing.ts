@@ -1,14 +1,18 @@
 import { randomUUID } from "node:crypto";
+import path from "node:path";
 import type { Config } from "../config/schema.ts";
 import type { Operation, OperationRequest, OperationRun } from "../domain/operation.ts";
 import {
+  coversRootId,
   idleOrganize,
   type LastBatch,
   type OrganizeProgress,
   type Plan,
   type PlannableBook,
+  type RootPath,
   type Strategy,
 } from "../domain/organize.ts";
+import { pictureExtension } from "../domain/picture.ts";
 import { parseTemplate } from "../domain/template.ts";
 import { AppError } from "../errors.ts";
 import type { BatchDeps } from "../organize/batch.ts";
@@ -30,7 +34,9 @@ import { type RootFolder, scopeOf } from "./roots.ts";
 interface OrganizingOptions {
   readonly config: Config;
   readonly live: () => LiveSettings;
-  readonly store: Pick<Store, "catalogue" | "journals">;
+  readonly store: Pick<Store, "catalogue" | "journals" | "covers">;
+  /** The picture that is in a file; null where none is. */
+  readonly readPicture: (file: string) => Promise<Uint8Array | null>;
   readonly log: Logger;
   /** Whether that operation has not ended yet. */
   readonly goesOn: (operationId: string) => boolean;
@@ -43,12 +49,21 @@ interface OrganizeAsked {
   readonly books?: readonly string[] | undefined;
   readonly query?: string | undefined;
   readonly strategy?: Strategy | undefined;
+  /** Only covers are put beside books: nothing is moved. */
+  readonly coversOnly?: boolean | undefined;
 }
 
 interface VerifyAsked {
   /** Null for all roots. */
   readonly folder: RootFolder | null;
   readonly books?: readonly string[] | undefined;
+}
+
+interface TouchedFolder {
+  readonly rootId: string;
+  readonly folder: string;
+  /** Something lies there now, or no more, of which the catalogue does not know: it is to be scanned. */
+  readonly isNews: boolean;
 }
 
 type Asked = Pick<OperationRequest, "priority" | "transaction">;
@@ -78,7 +93,7 @@ export interface Organizing {
   /** Ends what a crash left open; what waits for a disk is answered. */
   recover(): Promise<readonly Unrecovered[]>;
   /** The folders that a batch has put books into, or taken them from; none where it has not ended. */
-  touchedBy(operationId: string): Promise<readonly { readonly rootId: string; readonly folder: string }[]>;
+  touchedBy(operationId: string): Promise<readonly TouchedFolder[]>;
   /** Forgets what is too old to be undone. */
   expire(): Promise<void>;
   /** Says again how far organizing is, with what can be undone by now. */
@@ -91,7 +106,7 @@ const booksWithOwnScopes = 50;
 /** Gives organizing what it works with, and tells how far it is. */
 export function createOrganizing(options: OrganizingOptions): Organizing {
   const { config, live, store, log, onBooks } = options;
-  const { catalogue, journals } = store;
+  const { catalogue, journals, covers } = store;
   const history = createBatchHistory(journals, () => live().organize.undo_days);
   let shown = idleOrganize;
   let last = history.last();
@@ -135,8 +150,20 @@ export function createOrganizing(options: OrganizingOptions): Organizing {
     };
   }
 
+  /** Takes the picture out of a track, to be kept among the covers: its name there. */
+  async function extractCover({ rootId, path: track }: RootPath): Promise<string> {
+    const root = config.roots.find(({ id }) => id === rootId);
+    if (root === undefined) throw new AppError("not_found", `There is no root "${rootId}"`);
+    const picture = await options.readPicture(path.join(root.path, track));
+    const extension = picture === null ? null : pictureExtension(picture);
+    if (picture === null || extension === null) {
+      throw new AppError("conflict", "no picture that is known is in it any more: scan its folder again");
+    }
+    return path.basename(await covers.put(picture, extension));
+  }
+
   async function plan(asked: OrganizeAsked, signal: AbortSignal): Promise<Plan> {
-    const rules = rulesOf(config, live(), asked.strategy);
+    const rules = rulesOf(config, live(), asked);
     return await createPlan({
       books: await booksOf(asked, rules, signal),
       roots: config.roots,
@@ -153,7 +180,9 @@ export function createOrganizing(options: OrganizingOptions): Organizing {
   ): Promise<readonly PlannableBook[]> {
     if (books !== undefined) return await namedBooks(catalogue, books, signal);
     if (query !== undefined) return await foundBooks(catalogue, query, signal);
-    const due = config.roots.filter(({ kind }) => kind === "inbox" || rules.library);
+    const due = config.roots.filter(({ kind }) =>
+      kind === "inbox" ? rules.covers !== "only" : rules.library || rules.covers !== "no",
+    );
     return await booksOfRoots(
       catalogue,
       due.map(({ id }) => id),
@@ -184,6 +213,8 @@ export function createOrganizing(options: OrganizingOptions): Organizing {
           ...deps,
           roots: config.roots,
           plan: ({ input }, signal) => plan(askedOf(input), signal),
+          coversDir: covers.dir,
+          extractCover,
           onProgress,
         }),
       ),
@@ -193,18 +224,24 @@ export function createOrganizing(options: OrganizingOptions): Organizing {
       ),
     },
     plan,
-    async organizeRequest({ books, query, strategy }, asked) {
-      const { destination } = rulesOf(config, live(), strategy);
+    async organizeRequest(what, asked) {
+      const { books, query, strategy, coversOnly } = what;
+      const { destination } = rulesOf(config, live(), what);
       const target = destination === null ? [] : [`${destination.id}:/`];
       return {
         kind: "organize",
         ...asked,
         scopes: unique([...target, ...(await scopesOf(books, organizedScope))]),
-        input: { books: books ?? null, query: query ?? null, strategy: strategy ?? null },
+        input: {
+          books: books ?? null,
+          query: query ?? null,
+          strategy: strategy ?? null,
+          ...(coversOnly === true ? { covers_only: true } : {}),
+        },
       };
     },
     async autoRequest({ id, priority }) {
-      const { destination } = rulesOf(config, live(), undefined);
+      const { destination } = rulesOf(config, live(), {});
       const target = destination === null ? [] : [`${destination.id}:/`];
       return {
         kind: "organize",
@@ -224,7 +261,9 @@ export function createOrganizing(options: OrganizingOptions): Organizing {
       return {
         kind: "undo",
         ...asked,
-        scopes: roots.map(({ id: rootId }) => `${rootId}:/`),
+        scopes: roots
+          .filter(({ id: rootId }) => rootId !== coversRootId)
+          .map(({ id: rootId }) => `${rootId}:/`),
         input: { batch: batch.operationId, partial },
       };
     },
@@ -248,9 +287,19 @@ export function createOrganizing(options: OrganizingOptions): Organizing {
     async touchedBy(operationId) {
       const state = journals.batch(operationId)?.state ?? "open";
       const records = state === "open" ? [] : await journals.read(operationId);
-      return records
-        .flatMap((record) => (record.type === "book" ? [record.from, record.to] : []))
-        .map(({ rootId, unitPath }) => ({ rootId, folder: unitPath }));
+      const covered = new Set(
+        records.flatMap((record) =>
+          record.type === "planned" && record.role === "cover" ? record.bookId : [],
+        ),
+      );
+      return records.flatMap((record): readonly TouchedFolder[] => {
+        if (record.type !== "book") return [];
+        const { bookId, from, to } = record;
+        return [
+          { rootId: from.rootId, folder: from.unitPath, isNews: false },
+          { rootId: to.rootId, folder: to.unitPath, isNews: covered.has(bookId) },
+        ];
+      });
     },
     async expire() {
       const { undo_days: undoDays, trash_days: trashDays } = live().organize;
@@ -269,8 +318,12 @@ export function createOrganizing(options: OrganizingOptions): Organizing {
 /** Looking books up is short, and nobody can take it back. */
 const neverAborted = new AbortController().signal;
 
-function rulesOf(config: Config, live: LiveSettings, strategy: Strategy | undefined): PlanRules {
-  const { organize } = live;
+function rulesOf(
+  config: Config,
+  live: LiveSettings,
+  { strategy, coversOnly }: Pick<OrganizeAsked, "strategy" | "coversOnly">,
+): PlanRules {
+  const { organize, writeOut } = live;
   const parsed = parseTemplate(organize.pattern);
   if ("problem" in parsed) throw new AppError("config_invalid", `organize.pattern ${parsed.problem.text}`);
   const libraries = config.roots.filter(({ kind }) => kind === "library");
@@ -280,18 +333,25 @@ function rulesOf(config: Config, live: LiveSettings, strategy: Strategy | undefi
     template: parsed.template,
     strategy: strategy ?? live.organizeStrategy,
     library: organize.library,
+    covers: coversOnly === true ? "only" : writeOut.cover ? "too" : "no",
     destination: destination ?? null,
   };
 }
 
 /** As `organizeRequest` wrote it. */
 function askedOf(input: Operation["input"]): OrganizeAsked {
-  const { books, query, strategy } = input as Readonly<{
+  const { books, query, strategy, covers_only } = input as Readonly<{
     books?: readonly string[] | null;
     query?: string | null;
     strategy?: Strategy | null;
+    covers_only?: boolean;
   }>;
-  return { books: books ?? undefined, query: query ?? undefined, strategy: strategy ?? undefined };
+  return {
+    books: books ?? undefined,
+    query: query ?? undefined,
+    strategy: strategy ?? undefined,
+    coversOnly: covers_only,
+  };
 }
 
 function ownScope({ rootId, unitPath }: PlannableBook): string {

@@ -19,6 +19,7 @@ import { createMetrics } from "../health/metrics.ts";
 import { createPressureRelief } from "../health/pressure.ts";
 import { createQueries } from "../library/queries.ts";
 import { createPlaylists } from "../organize/playlists.ts";
+import { createWriteOut } from "../organize/write-out.ts";
 import type { Plugin } from "../plugin.ts";
 import { createQueue } from "../queue/queue.ts";
 import type { Store } from "../store/open.ts";
@@ -120,6 +121,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     live: () => live,
     store,
     log,
+    readPicture: (file) => scanning.readPicture(file),
     goesOn: (id) => {
       const operation = queue.get(id);
       return operation !== null && !isEnded(operation.state);
@@ -152,6 +154,13 @@ export function buildRunner(parts: RunnerParts): Runner {
     warn: (message) => log.warn(message),
   });
   releases.defer(() => playlists.stop());
+  const writeOut = createWriteOut({
+    settings: () => live.writeOut,
+    roots: config.roots,
+    catalogue,
+    warn: (message) => log.warn(message),
+  });
+  releases.defer(() => writeOut.stop());
   const queue = createQueue({
     ...queueOptions(config, store),
     runs: { scan: scanning.run, ...organizing.runs, fetch: fetching.run },
@@ -231,7 +240,7 @@ export function buildRunner(parts: RunnerParts): Runner {
       sources,
       onBookSet: (book) => {
         announcer.bookChanged(book);
-        playlists.changed([book.id]);
+        follow([book.id]);
         publishLibrary.wish();
       },
     }),
@@ -251,14 +260,21 @@ export function buildRunner(parts: RunnerParts): Runner {
     // What it found stands among the checks.
     if (operation.kind === "verify") void diagnose();
     if (operation.kind === "organize" || operation.kind === "undo") watching.batchEnded(operation);
+    if (operation.kind === "fetch") void placeCovers(operation);
     if (operation.state === "failed") log.error(`${operation.kind} failed: ${operation.error?.message}`);
     bus.operationEnded(operation);
   }
 
   function booksChanged(operationId: string, news: BookNews): void {
     announcer.books(operationId, news);
-    playlists.changed([...news.added, ...news.changed, ...news.missing].map(({ id }) => id));
+    follow([...news.added, ...news.changed, ...news.missing].map(({ id }) => id));
     publishLibrary.wish();
+  }
+
+  /** What is kept of these books in files of ours follows them. */
+  function follow(ids: readonly string[]): void {
+    playlists.changed(ids);
+    writeOut.changed(ids);
   }
 
   /** With `organize.auto`, what a scan of an inbox finds is put in order as soon as it has ended. */
@@ -269,6 +285,18 @@ export function buildRunner(parts: RunnerParts): Runner {
       await queue.enqueue(await organizing.autoRequest(scan));
     } catch (error) {
       log.warn(`what scan ${scan.id} finds is not organized by itself: ${toErrorRecord(error).message}`);
+    }
+  }
+
+  /** With `write_out.cover`, the covers that a fetch has brought are put beside their books. */
+  async function placeCovers({ id, state, summary, input, priority }: Operation): Promise<void> {
+    if (!live.writeOut.cover || state !== "completed" || summary?.["covers"] === 0) return;
+    const { books, query } = input as { books?: readonly string[]; query?: string };
+    try {
+      const asked = { priority, transaction: null };
+      await queue.enqueue(await organizing.organizeRequest({ books, query, coversOnly: true }, asked));
+    } catch (error) {
+      log.warn(`the covers that fetch ${id} brought are not placed: ${toErrorRecord(error).message}`);
     }
   }
 
@@ -343,8 +371,13 @@ export function buildRunner(parts: RunnerParts): Runner {
     current = next;
     applySettings();
     organizing.publish();
-    void playlists.sync();
+    syncFollowers();
     return changed;
+  }
+
+  function syncFollowers(): void {
+    void playlists.sync();
+    void writeOut.sync();
   }
 
   async function configure(settings: CommandInput<"configure">): Promise<StateBody<"settings">> {
@@ -447,7 +480,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     await organizing.expire();
     queue.start();
     publishQueue.wish();
-    void playlists.sync();
+    syncFollowers();
     idle.worked();
     releases.defer(() => queue.stop({ graceMs: stopGraceMs }));
     const looking = setInterval(() => {

@@ -31,6 +31,8 @@ export interface Scanning {
   applySettings(): void;
   /** While memory is tight one worker reads tags: each takes 45 MB, and the second makes a scan a sixth quicker. */
   setTight(isTight: boolean): void;
+  /** As `TagReader` has it: the picture that is in a file. */
+  readPicture(path: string): Promise<Uint8Array | null>;
   close(): Promise<void>;
 }
 
@@ -87,6 +89,7 @@ export function createScanning(options: ScanningOptions): Scanning {
       isTight = tight;
       setWorkers();
     },
+    readPicture: (path) => tags.readPicture(path),
     close: () => tags.close(),
   };
 }

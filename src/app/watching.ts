@@ -32,6 +32,9 @@ export interface Watching {
   stop(): Promise<void>;
 }
 
+/** Where more folders hold something new, the whole root is scanned. */
+const mostScans = 50;
+
 export function createWatching({
   roots,
   live,
@@ -68,6 +71,8 @@ export function createWatching({
         rootId,
         places.map(({ folder }) => folder),
       );
+      const news = new Set(places.flatMap(({ folder, isNews }) => (isNews ? folder : [])));
+      if (news.size > 0) await changed(rootId, news.size > mostScans ? [""] : [...news]);
     }
   }
 

@@ -61,8 +61,9 @@ export function wirePlan({ books, conflicts, skipped, bytesNeeded, bytesFree }: 
 /** One by one: of a plan for a whole library only the first are looked at. */
 function* movesOf(books: Plan["books"]): Generator<WirePlan["moves"][number]> {
   for (const { moves, strategy } of books) {
-    for (const { bookId, from, to, sizeBytes } of moves) {
-      yield { book: bookId, from: placeText(from), to: placeText(to), strategy, bytes: sizeBytes };
+    for (const { bookId, role, from, to, sizeBytes } of moves) {
+      const how = role === "cover" ? "copy" : strategy;
+      yield { book: bookId, from: placeText(from), to: placeText(to), strategy: how, bytes: sizeBytes };
     }
   }
 }

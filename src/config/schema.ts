@@ -287,6 +287,33 @@ export const configSchema = z
       })
       .prefault({})
       .meta(about("How books are put in order.")),
+    write_out: z
+      .strictObject({
+        metadata_json: z
+          .boolean()
+          .default(false)
+          .meta(
+            about(
+              "Whether `metadata.json`, as Audiobookshelf has it, is kept beside each book of a library that has a folder of its own. A file of somebody else's is left alone.",
+              { live: true },
+            ),
+          ),
+        opf: z
+          .boolean()
+          .default(false)
+          .meta(about("Whether `metadata.opf` is kept there, in the same way.", { live: true })),
+        cover: z
+          .boolean()
+          .default(false)
+          .meta(
+            about(
+              "Whether `organize`, and each fetch after it has ended, puts the cover beside a book that has only an embedded or a fetched one. It can be undone.",
+              { live: true },
+            ),
+          ),
+      })
+      .prefault({})
+      .meta(about("What is written beside the books, for players to see.")),
     queue: z
       .strictObject({
         concurrency: z

@@ -77,12 +77,15 @@ interface FolderMade {
   readonly identity: FileIdentity;
 }
 
+/** `sidecar`: one of those that we write beside a book. */
+type FileRole = "track" | "companion" | "cover" | "sidecar";
+
 /** One file is about to be placed, or only removed once the batch is committed. */
 export interface StepPlanned {
   readonly type: "planned";
   readonly n: number;
   readonly bookId: string;
-  readonly role: "track" | "companion";
+  readonly role: FileRole;
   /** Null for a step that only removes. */
   readonly place: {
     readonly source: RootPath;
@@ -160,7 +163,7 @@ export interface BatchParked {
 /** One file of a batch: placed, removed once the batch is committed, or both. */
 export interface BatchStep {
   readonly bookId: string;
-  readonly role: "track" | "companion";
+  readonly role: FileRole;
   readonly place: {
     readonly source: RootPath;
     readonly destination: RootPath;
@@ -177,6 +180,11 @@ export interface BatchStep {
 /** `n` is its number in the batch, as its records name it. */
 export interface NumberedStep extends BatchStep {
   readonly n: number;
+}
+
+/** Whether it is one of the batch's files: a sidecar of ours only goes, to be written anew where the book then is. */
+export function isOfBatch({ role }: Pick<BatchStep, "role">): boolean {
+  return role !== "sidecar";
 }
 
 interface BatchRolledBack {

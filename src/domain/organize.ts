@@ -23,13 +23,20 @@ export function placeText({ rootId, path }: RootPath): string {
   return `${rootId}:/${path}`;
 }
 
+/**
+ * Not a root of anybody's: the place of the covers that were fetched, or taken out of tracks. No root of a
+ * configuration can have this id.
+ */
+export const coversRootId = ".covers";
+
 /** One file's way. */
 export interface Move {
   readonly bookId: string;
-  readonly role: "track" | "companion";
+  /** `cover`: `from` is the track that it is taken out of, or what was fetched; it is copied, and stays there. */
+  readonly role: "track" | "companion" | "cover";
   readonly from: RootPath;
   readonly to: RootPath;
-  /** As the catalogue knows it. */
+  /** As the catalogue knows it; 0 for a cover, which it does not know. */
   readonly sizeBytes: number;
   /** Whether the source goes once the batch is committed. */
   readonly removesSource: boolean;
@@ -42,6 +49,7 @@ export interface BookMove {
   /** Where the catalogue says that it is, and the folder that was scanned as one (`unitPath`). */
   readonly from: RootPath & { readonly unitPath: string };
   readonly to: RootPath & { readonly unitPath: string };
+  /** Of its tracks and companions. */
   readonly strategy: Strategy;
   readonly moves: readonly Move[];
 }
@@ -107,6 +115,7 @@ export type PlannableBook = Pick<
   | "reviewReason"
   | "tracks"
   | "companions"
+  | "cover"
 > & { readonly unitPath: string };
 
 /**

@@ -101,7 +101,7 @@ async function recordEnd(
   const record: BatchRecord = {
     ...known,
     state: "ended",
-    files: batch.steps.length,
+    files: Number(summary["files"] ?? 0),
     bytes: Number(summary["bytes"] ?? 0),
     finishedAt: ended.at,
     summary,

@@ -1,15 +1,19 @@
+import path from "node:path";
 import type { Root } from "../domain/book.ts";
 import {
   type BookMove,
   type Conflict,
+  coversRootId,
   type Move,
   type Plan,
   type PlannableBook,
   placeText,
+  type RootPath,
   type Strategy,
 } from "../domain/organize.ts";
 import type { Template } from "../domain/template.ts";
 import { AppError } from "../errors.ts";
+import { hasFolder } from "./own-sidecars.ts";
 import { freeBytesAt, type Look, Survey } from "./survey.ts";
 import { foldPath, hasOwnFolder, targetOf } from "./target.ts";
 
@@ -18,6 +22,8 @@ export interface PlanRules {
   readonly strategy: Strategy;
   /** Whether books of library roots are put in order too. */
   readonly library: boolean;
+  /** Whether a cover is put beside books that have none there; `only`: nothing else is done. */
+  readonly covers: "no" | "too" | "only";
   /** The library root that books of an inbox go to; null where there is none. */
   readonly destination: Root | null;
 }
@@ -42,10 +48,13 @@ export async function createPlan(input: PlanInput): Promise<Plan> {
   const skipped: Plan["skipped"][number][] = [];
   const conflicts: Conflict[] = [];
   const due: BookMove[] = [];
+  const staying: BookMove[] = [];
   for (const book of input.books) {
     const move = bookMove(book, input);
-    if (typeof move === "string") skipped.push({ bookId: book.id, reason: move });
-    else due.push(move);
+    const covered = typeof move === "string" ? coverInPlace(book, input) : null;
+    if (typeof move !== "string") due.push(move);
+    else if (covered !== null) staying.push(covered);
+    else skipped.push({ bookId: book.id, reason: move });
   }
   const apart = withoutSharedFolders(withoutCollisions(due, conflicts), input, conflicts);
   const survey = new Survey(input.roots);
@@ -64,7 +73,8 @@ export async function createPlan(input: PlanInput): Promise<Plan> {
       writes.set(written.dev, { bytes, folder: written.folder });
     }
   }
-  return { books: withPlaces(free, input), conflicts, skipped, ...(await space(writes, input.rules)) };
+  const books = [...withPlaces(free, input), ...staying];
+  return { books, conflicts, skipped, ...(await space(writes, input.rules)) };
 }
 
 /** One book's way, or why it has none. */
@@ -81,6 +91,7 @@ function bookMove(book: PlannableBook, { roots, rules }: PlanInput): BookMove | 
     case "present":
       break;
   }
+  if (rules.covers === "only") return "only covers were asked for";
   if (root.kind === "library" && !rules.library) return "it is in the library, and organize.library is off";
   const to = root.kind === "library" ? root : rules.destination;
   if (to === null) return "there is no library root to put it into";
@@ -100,13 +111,44 @@ function bookMove(book: PlannableBook, { roots, rules }: PlanInput): BookMove | 
     );
   const isInPlace = !moves.some(({ role }) => role === "track");
   if (isInPlace) return "it is where it belongs";
+  const place = { rootId: to.id, path: target.folder };
+  const cover = hasOwnFolder(rules.template) ? coverMove(book, place, rules) : null;
   return {
     bookId: book.id,
     title: book.title,
     from: { rootId: root.id, path: book.path, unitPath: book.unitPath },
-    to: { rootId: to.id, path: target.folder, unitPath: target.folder },
+    to: { ...place, unitPath: target.folder },
     strategy,
-    moves,
+    moves: cover === null ? moves : [...moves, cover],
+  };
+}
+
+/** For a book of a library that stays where it is; null where there is nothing to be done. */
+function coverInPlace(book: PlannableBook, { roots, rules }: PlanInput): BookMove | null {
+  const isInLibrary = roots.some(({ id, kind }) => id === book.rootId && kind === "library");
+  if (book.state !== "present" || !isInLibrary || !hasFolder(book)) return null;
+  const place = { rootId: book.rootId, path: book.path, unitPath: book.unitPath };
+  const cover = coverMove(book, place, rules);
+  if (cover === null) return null;
+  return { bookId: book.id, title: book.title, from: place, to: place, strategy: "copy", moves: [cover] };
+}
+
+/** A picture is looked at only when it is placed: most that are in tracks are JPEG, and another is named as it is then. */
+function coverMove(
+  { id: bookId, rootId, cover }: PlannableBook,
+  folder: RootPath,
+  { covers }: PlanRules,
+): Move | null {
+  if (covers === "no" || cover === null || cover.kind === "file" || folder.path === "") return null;
+  const name = path.posix.basename(cover.path);
+  const extension = cover.kind === "fetched" ? path.posix.extname(name) : ".jpg";
+  return {
+    bookId,
+    role: "cover",
+    from: cover.kind === "fetched" ? { rootId: coversRootId, path: name } : { rootId, path: cover.path },
+    to: { rootId: folder.rootId, path: `${folder.path}/cover${extension}` },
+    sizeBytes: 0,
+    removesSource: false,
   };
 }
 
@@ -168,10 +210,11 @@ function withoutSharedFolders(
 
 async function lookAtAll(survey: Survey, { moves, strategy }: BookMove): Promise<readonly Look[]> {
   const looks: Look[] = [];
-  for (let from = 0; from < moves.length; from += looksAtOnce) {
+  const files = moves.filter(({ role }) => role !== "cover");
+  for (let from = 0; from < files.length; from += looksAtOnce) {
     looks.push(
       ...(await Promise.all(
-        moves.slice(from, from + looksAtOnce).map((move) => survey.look(move, strategy)),
+        files.slice(from, from + looksAtOnce).map((move) => survey.look(move, strategy)),
       )),
     );
   }
@@ -187,7 +230,9 @@ function withPlaces(books: readonly BookMove[], { hasOtherBooks }: PlanInput): r
     const { rootId, unitPath } = book.to;
     const isShared = (sharing.get(placeText(book.to)) ?? 0) > 1 || hasOtherBooks(rootId, unitPath, moving);
     const first = book.moves.find(({ role }) => role === "track");
-    return isShared && first !== undefined ? { ...book, to: { ...book.to, path: first.to.path } } : book;
+    if (!isShared || first === undefined) return book;
+    const moves = book.moves.filter(({ role }) => role !== "cover");
+    return { ...book, to: { ...book.to, path: first.to.path }, moves };
   });
 }
 

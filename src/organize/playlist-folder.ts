@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, open, readdir, realpath, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, realpath, rm } from "node:fs/promises";
 import path from "node:path";
 import { safeFileName } from "../domain/safe-name.ts";
-import { AppError, systemCode } from "../errors.ts";
+import { systemCode } from "../errors.ts";
 import { diskError } from "../files/disk-error.ts";
-import { openSource } from "../files/facts.ts";
 import { syncFolder } from "../files/sync.ts";
+import { linkNew, readText, replaceFile, writeTemporary } from "./own-file.ts";
 import { playlistKey, playlistSeal } from "./playlist-text.ts";
 import { foldPath } from "./target.ts";
 
@@ -23,8 +23,6 @@ export interface PlaylistFolder {
 }
 
 const extension = "m3u8";
-/** A series of a thousand books of a hundred files has half of it. */
-const mostBytes = 16 * 1_048_576;
 /** Files read at the same time. */
 const readsAtOnce = 16;
 const mostNames = 1000;
@@ -68,17 +66,14 @@ export async function openPlaylistFolder(wanted: string): Promise<PlaylistFolder
   }
 
   async function replace(file: string, text: string): Promise<void> {
-    const temporary = await writeTemporary(folder, text);
-    await rename(at(temporary), at(file)).catch(async (error: unknown) => {
-      await rm(at(temporary), { force: true });
-      throw error;
-    });
+    await replaceFile(at(file), at(newTemporary()), text);
     hasChanged = true;
   }
 
   /** Under the first name that nobody has. */
   async function add(key: string, name: string, text: string): Promise<void> {
-    const temporary = await writeTemporary(folder, text);
+    const temporary = newTemporary();
+    await writeTemporary(at(temporary), text);
     try {
       for (let number = 1; number <= mostNames; number++) {
         const file = fileName(name, number);
@@ -168,52 +163,6 @@ async function ownFiles(folder: string): Promise<readonly OwnFile[]> {
 /** Hidden, and passed over by scans; as long for every name. */
 const temporaryEnding = ".tomekeeper-playlist.part";
 
-/** Answers with its name: what it holds is durable, the name is not yet. Everybody may read it, as far as the umask lets. */
-async function writeTemporary(folder: string, text: string): Promise<string> {
-  const name = `.${randomUUID()}${temporaryEnding}`;
-  const handle = await open(path.join(folder, name), "wx", 0o666);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  return name;
-}
-
-/** False where something has that name. Without hard links the name is taken by an empty file first. */
-async function linkNew(temporary: string, file: string): Promise<boolean> {
-  try {
-    await link(temporary, file);
-    return true;
-  } catch (error) {
-    if (systemCode(error) === "EEXIST") return false;
-    if (!linkUnsupported.has(systemCode(error) ?? "")) throw error;
-  }
-  try {
-    await (await open(file, "wx")).close();
-  } catch (error) {
-    if (systemCode(error) === "EEXIST") return false;
-    throw error;
-  }
-  await rename(temporary, file);
-  return true;
-}
-
-const linkUnsupported: ReadonlySet<string> = new Set(["EPERM", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
-
-/** What a file holds; null where none is, or one that is not ours by its size, or that we may not read: ours we may. */
-async function readText(file: string): Promise<string | null> {
-  try {
-    const { handle, facts } = await openSource(file);
-    try {
-      return facts.sizeBytes > mostBytes ? null : await handle.readFile("utf8");
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    if (error.code === "conflict" || error.details?.["errno"] === "EACCES") return null;
-    throw error;
-  }
+function newTemporary(): string {
+  return `.${randomUUID()}${temporaryEnding}`;
 }

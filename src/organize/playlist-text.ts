@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import path from "node:path";
 import type { Book } from "../domain/book.ts";
+import { sealOf } from "../domain/seal.ts";
 
 /** What stands in our playlists so that they are known again: never by their names alone. */
 const mark = "#TOMEKEEPER:";
@@ -25,7 +25,7 @@ interface Places {
 export function playlistText({ key, title, books }: PlaylistContent, places: Places): string {
   const entries = books.flatMap((book) => entriesOf(book, places));
   const text = ["#EXTM3U", `${mark}${key}`, `#PLAYLIST:${oneLine(title)}`, ...entries, ""].join("\n");
-  return `${text}${sealOf(text)}\n`;
+  return `${text}${sealLine(text)}\n`;
 }
 
 /** The key of a playlist of ours, or of one that somebody made of ours; null for anybody else's. */
@@ -38,7 +38,7 @@ export function playlistKey(text: string): string | null {
 export function playlistSeal(text: string): string | null {
   const at = text.lastIndexOf(`\n${sealMark}`) + 1;
   const seal = text.slice(at, -1);
-  return at > 0 && text.endsWith("\n") && seal === sealOf(text.slice(0, at)) ? seal : null;
+  return at > 0 && text.endsWith("\n") && seal === sealLine(text.slice(0, at)) ? seal : null;
 }
 
 /** Whether every file of the book can stand in a playlist: a line holds no line break. */
@@ -64,8 +64,8 @@ function pathLine(file: string): string {
   return portable.startsWith("#") ? `./${portable}` : portable;
 }
 
-function sealOf(text: string): string {
-  return `${sealMark}${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
+function sealLine(text: string): string {
+  return `${sealMark}${sealOf(text)}`;
 }
 
 function oneLine(text: string): string {

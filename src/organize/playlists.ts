@@ -3,6 +3,7 @@ import type { Book, Root } from "../domain/book.ts";
 import type { OrganizeCatalogue } from "../domain/catalogue.ts";
 import { foldText } from "../domain/text.ts";
 import { positionKey } from "../store/sort-keys.ts";
+import { type BookFollower, followBooks, libraryBooks } from "./follow-books.ts";
 import { openPlaylistFolder, type PlaylistFolder } from "./playlist-folder.ts";
 import { isListable, type PlaylistContent, playlistText } from "./playlist-text.ts";
 
@@ -12,113 +13,69 @@ export interface PlaylistDeps {
   readonly roots: readonly Root[];
   readonly catalogue: Pick<OrganizeCatalogue, "booksOfRoot"> & { book(id: string): Book | null };
   readonly warn: (message: string) => void;
-  /** A scan commits many times; what changed is written after this time, once for all of it. */
+  /** As `followBooks` has it. */
   readonly settleMs?: number;
 }
-
-export interface Playlists {
-  /** Books were added, changed, moved or found missing: their playlists follow a little later. */
-  changed(ids: readonly string[]): void;
-  /** Looks at all books. Never rejects. */
-  sync(): Promise<void>;
-  /** Ends at the next playlist; the next start looks at all books. */
-  stop(): Promise<void>;
-}
-
-const defaultSettleMs = 2_000;
-const page = 200;
 
 /**
  * Keeps an M3U8 for every book of a library that has several files, and for every series, its books in their order. A
  * file of somebody else's is never touched, ours then gets another name; one of ours that its owner has changed is left
  * alone. Books whose disk is away keep theirs.
  */
-export function createPlaylists(deps: PlaylistDeps): Playlists {
-  const pending = new Set<string>();
+export function createPlaylists(deps: PlaylistDeps): BookFollower {
   let kept: Keeper | null = null;
-  let timer: NodeJS.Timeout | undefined;
-  let work: Promise<void> = Promise.resolve();
-  let isStopping = false;
-  let warned = "";
 
-  /** One thing after the other. What goes wrong is told once, and all is looked at again with the next change. */
-  function later(task: () => Promise<void>): Promise<void> {
-    work = work.then(task).then(
-      () => {
-        warned = "";
-      },
-      (error: unknown) => {
-        kept = null;
-        const reason = error instanceof Error ? error.message : String(error);
-        if (reason !== warned) deps.warn(`playlists could not be written: ${reason}`);
-        warned = reason;
-      },
-    );
-    return work;
-  }
-
-  async function update(ids: readonly string[]): Promise<void> {
-    if (kept === null || kept.wanted !== deps.folder()) return await syncAll();
+  async function update(ids: readonly string[], isStopping: () => boolean): Promise<void> {
+    if (kept === null || kept.wanted !== deps.folder()) return await syncAll(isStopping);
     const series = new Set<string>();
     for (const id of ids) {
-      if (isStopping) return;
+      if (isStopping()) return;
       for (const key of await kept.putBook(id)) series.add(key);
       await turn();
     }
-    await putAllSeries(kept, series);
+    await putAllSeries(kept, series, isStopping);
     await kept.settle();
   }
 
-  async function syncAll(): Promise<void> {
+  async function syncAll(isStopping: () => boolean): Promise<void> {
     const wanted = deps.folder();
     kept = null;
-    if (wanted === null || isStopping) return;
+    if (wanted === null || isStopping()) return;
     const keeper = createKeeper(deps, wanted, await openPlaylistFolder(wanted));
-    for (const { id: rootId } of deps.roots.filter(({ kind }) => kind === "library")) {
-      for (let after: string | null = null; ; ) {
-        const ids: readonly string[] = deps.catalogue.booksOfRoot(rootId, after, page);
-        for (const id of ids) {
-          if (isStopping) return;
-          await keeper.putBook(id);
-          await turn();
-        }
-        after = ids.at(-1) ?? null;
-        if (ids.length < page) break;
-      }
+    for await (const id of libraryBooks(deps.roots, deps.catalogue)) {
+      if (isStopping()) return;
+      await keeper.putBook(id);
     }
-    await putAllSeries(keeper, keeper.series());
-    if (isStopping) return;
+    await putAllSeries(keeper, keeper.series(), isStopping);
+    if (isStopping()) return;
     await keeper.removeOthers();
     await keeper.settle();
     kept = keeper;
   }
 
-  async function putAllSeries(keeper: Keeper, series: Iterable<string>): Promise<void> {
+  async function putAllSeries(
+    keeper: Keeper,
+    series: Iterable<string>,
+    isStopping: () => boolean,
+  ): Promise<void> {
     for (const key of series) {
-      if (isStopping) return;
+      if (isStopping()) return;
       await keeper.putSeries(key);
       await turn();
     }
   }
 
-  return {
-    changed(ids) {
-      if (deps.folder() === null || isStopping) return;
-      for (const id of ids) pending.add(id);
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        const now = [...pending];
-        pending.clear();
-        void later(() => update(now));
-      }, deps.settleMs ?? defaultSettleMs).unref();
+  return followBooks({
+    isOn: () => deps.folder() !== null,
+    update,
+    syncAll,
+    onFailure: (reason) => {
+      // All is looked at again with the next change.
+      kept = null;
+      deps.warn(`playlists could not be written: ${reason}`);
     },
-    sync: () => later(syncAll),
-    async stop() {
-      isStopping = true;
-      clearTimeout(timer);
-      await work;
-    },
-  };
+    settleMs: deps.settleMs,
+  });
 }
 
 /** The playlists of one folder, and who is in which series. */

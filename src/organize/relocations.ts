@@ -18,7 +18,10 @@ export function relocationsOf(batch: BatchRecords, kept: BatchEnded["kept"]): re
       const { from, to: place } = relocates;
       return [{ from, to: place, sizeBytes: facts.sizeBytes, mtimeMs: mtimeMsOf(facts.mtimeNs), sha256 }];
     });
-    const sourceStays = steps.some(({ planned }) => planned.removes.length === 0 || keptSteps.has(planned.n));
+    const sourceStays = steps.some(
+      ({ planned: { n, removes, relocates } }) =>
+        relocates !== null && (removes.length === 0 || keptSteps.has(n)),
+    );
     return { bookId, to, files, sourceStays };
   });
 }

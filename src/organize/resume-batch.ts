@@ -1,3 +1,4 @@
+import { isOfBatch } from "../domain/journal.ts";
 import type { OrganizeProgress } from "../domain/organize.ts";
 import { AppError } from "../errors.ts";
 import type { Journal } from "../store/ports.ts";
@@ -69,9 +70,12 @@ function progressSoFar(
   onProgress: (progress: OrganizeProgress) => void,
 ): BatchProgress {
   const left = new Set(rest.map(({ n }) => n));
-  const done = records.steps.flatMap(({ planned }) => (left.has(planned.n) ? [] : [planned]));
+  const done = records.steps
+    .map(({ planned }) => planned)
+    .filter((planned) => !left.has(planned.n) && isOfBatch(planned));
   const filesOf = new Map<string, number>();
-  for (const { bookId } of [...done, ...rest]) filesOf.set(bookId, (filesOf.get(bookId) ?? 0) + 1);
+  for (const { bookId } of [...done, ...rest].filter(isOfBatch))
+    filesOf.set(bookId, (filesOf.get(bookId) ?? 0) + 1);
   const conflicts = Number(records.begun.planned["conflict_count"] ?? 0);
   const progress = createBatchProgress(operationId, { filesOf, bytes, work: bytes, conflicts }, onProgress);
   for (const { bookId, place } of done) {

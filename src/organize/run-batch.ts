@@ -1,6 +1,12 @@
 import { lstat } from "node:fs/promises";
 import fastq from "fastq";
-import type { BatchBegun, FolderSeen, JournalBook, NumberedStep } from "../domain/journal.ts";
+import {
+  type BatchBegun,
+  type FolderSeen,
+  isOfBatch,
+  type JournalBook,
+  type NumberedStep,
+} from "../domain/journal.ts";
 import { placeText, type RootPath } from "../domain/organize.ts";
 import { AppError, systemCode, toErrorRecord } from "../errors.ts";
 import type { Journal } from "../store/ports.ts";
@@ -148,7 +154,7 @@ async function placeAll(
       if (context.signal.aborted) return;
       try {
         await placeStep(step.n, step, context);
-        progress.placed(step.bookId);
+        if (isOfBatch(step)) progress.placed(step.bookId);
       } catch (reason) {
         failures.push(reason);
         stopping.abort();

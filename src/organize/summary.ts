@@ -1,4 +1,4 @@
-import type { BatchEnded } from "../domain/journal.ts";
+import { type BatchEnded, isOfBatch } from "../domain/journal.ts";
 import { type Conflict, type Method, placeText } from "../domain/organize.ts";
 import type { BatchRecords } from "./batch-records.ts";
 
@@ -9,14 +9,15 @@ export const shownInSummary = 100;
 export function summaryOf(batch: BatchRecords, ended: BatchEnded): Readonly<Record<string, unknown>> {
   const strategy: Partial<Record<Method, number>> = {};
   let bytes = 0;
-  for (const { planned, done } of batch.steps) {
+  const steps = batch.steps.filter(({ planned }) => isOfBatch(planned));
+  for (const { planned, done } of steps) {
     if (done !== null) strategy[done.method] = (strategy[done.method] ?? 0) + 1;
     bytes += (planned.place ?? planned.removes[0])?.facts.sizeBytes ?? 0;
   }
   const leftovers = ended.kept.map(({ file, reason }) => ({ path: placeText(file), message: reason }));
   return {
     books: batch.books.length,
-    files: batch.steps.length,
+    files: steps.length,
     bytes,
     strategy,
     ...batch.begun.planned,

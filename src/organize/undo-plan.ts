@@ -109,11 +109,15 @@ function stayStep({ planned, done }: StepRecords, facts: FileFacts | null): Batc
     role: planned.role,
     place: null,
     removes: facts === null ? [] : [{ file: place.destination, facts, how: "unlink" }],
-    relocates: {
-      from: place.destination,
-      to: place.source,
-      there: { facts: place.facts, sha256: place.sha256 },
-    },
+    // A cover came from where the catalogue knows of no file: there is nothing to tell it.
+    relocates:
+      planned.relocates === null
+        ? null
+        : {
+            from: place.destination,
+            to: place.source,
+            there: { facts: place.facts, sha256: place.sha256 },
+          },
   };
 }
 

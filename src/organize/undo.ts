@@ -1,10 +1,11 @@
-import type { BatchRecord, BatchStep } from "../domain/journal.ts";
+import { type BatchRecord, type BatchStep, isOfBatch } from "../domain/journal.ts";
 import type { Operation, OperationRun } from "../domain/operation.ts";
-import type { Conflict, OrganizeProgress } from "../domain/organize.ts";
+import { type Conflict, type OrganizeProgress, placeText, type RootPath } from "../domain/organize.ts";
 import { AppError } from "../errors.ts";
 import type { JournalStore } from "../store/ports.ts";
 import type { Batch, BatchDeps } from "./batch.ts";
 import { type BatchRecords, readBatch } from "./batch-records.ts";
+import { ownSidecarSteps } from "./place-covers.ts";
 import { createBatchProgress } from "./progress.ts";
 import { refuseUnrecovered } from "./recover.ts";
 import { resumeBatch } from "./resume-batch.ts";
@@ -38,7 +39,7 @@ export function createUndoRun(deps: UndoDeps): OperationRun {
     progress.enter("undoing");
     const { steps, refused } = await planUndo(original, { signal, onBytes: progress.bytes });
     if (refused.length > 0 && operation.input["partial"] !== true) throw refusal(refused);
-    const batch = undoBatch(operation, original, steps, refused);
+    const batch = await undoBatch(operation, original, steps, refused);
     return await runBatch(deps, batch, signal, progress);
   };
 }
@@ -81,19 +82,24 @@ function totalsOf({ steps }: BatchRecords): Parameters<typeof createBatchProgres
   const filesOf = new Map<string, number>();
   let bytes = 0;
   for (const { planned } of steps) {
+    if (!isOfBatch(planned)) continue;
     filesOf.set(planned.bookId, (filesOf.get(planned.bookId) ?? 0) + 1);
     bytes += planned.place?.facts.sizeBytes ?? 0;
   }
   return { filesOf, bytes, work: bytes, conflicts: 0 };
 }
 
-function undoBatch(
+async function undoBatch(
   operation: Operation,
   original: BatchRecords,
   steps: readonly BatchStep[],
   refused: readonly Conflict[],
-): Batch {
+): Promise<Batch> {
   const returning = new Set(steps.map(({ bookId }) => bookId));
+  const placed = new Set(original.steps.flatMap(({ planned }) => placeKeyOf(planned.place?.destination)));
+  const leaving = original.books
+    .filter(({ bookId, from, to }) => returning.has(bookId) && placeText(from) !== placeText(to))
+    .map(({ bookId, to }) => ({ bookId, from: to, hasFolder: !placed.has(placeText(to)) }));
   return {
     operationId: operation.id,
     kind: "undo",
@@ -102,7 +108,7 @@ function undoBatch(
     books: original.books
       .filter(({ bookId }) => returning.has(bookId))
       .map(({ bookId, title, from, to }) => ({ bookId, title, from: to, to: from })),
-    steps,
+    steps: [...steps, ...(await ownSidecarSteps(original.begun.roots, leaving))],
     planned: {
       undoes: original.begun.operationId,
       conflict_count: refused.length,
@@ -110,6 +116,10 @@ function undoBatch(
       skipped: 0,
     },
   };
+}
+
+function placeKeyOf(place: RootPath | undefined): readonly string[] {
+  return place === undefined ? [] : [placeText(place)];
 }
 
 function refusal(refused: readonly Conflict[]): AppError {

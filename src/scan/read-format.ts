@@ -61,11 +61,15 @@ const formats: Readonly<Record<AudioKind, ReadFormat>> = {
 
 /** Reads the file as what its first bytes say it is; its name counts only where they say nothing. */
 export function readFormat(window: FileWindow, fields: TagFields): FormatReading | null {
+  const kind = kindOfFile(window);
+  return kind === null ? null : formats[kind](window, fields);
+}
+
+export function kindOfFile(window: FileWindow): AudioKind | null {
   const head = window.head(16);
   const tagBytes = id3TagBytes(head);
   const start = tagBytes === 0 ? head : window.bytesAt(tagBytes, 16);
-  const kind = kindOfBytes(start) ?? kindOfName(window.name) ?? (tagBytes > 0 ? "mpeg" : null);
-  return kind === null ? null : formats[kind](window, fields);
+  return kindOfBytes(start) ?? kindOfName(window.name) ?? (tagBytes > 0 ? "mpeg" : null);
 }
 
 function readMpeg4(window: FileWindow, fields: TagFields): FormatReading | null {
@@ -118,7 +122,7 @@ function readOgg(window: FileWindow, fields: TagFields): FormatReading | null {
 
 function readMatroskaSound(window: FileWindow, fields: TagFields): FormatReading | null {
   const reading = readMatroska(window, fields);
-  return reading?.hasAudio === true ? reading : null;
+  return reading?.hasAudio === true ? { ...reading, hasPicture: reading.picture !== null } : null;
 }
 
 function readWindowsMedia(window: FileWindow, fields: TagFields): FormatReading {
@@ -136,7 +140,7 @@ function readWave(window: FileWindow, fields: TagFields): FormatReading {
 }
 
 /** Longer tags are damaged: even one with a large picture is far below. */
-const maxId3Bytes = 64 * 1024 * 1024;
+export const maxId3Bytes = 64 * 1024 * 1024;
 
 function readIff(window: FileWindow, iff: IffReading | null, fields: TagFields): FormatReading | null {
   if (iff === null) return null;

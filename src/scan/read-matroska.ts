@@ -32,6 +32,7 @@ const ids = {
   attachments: 0x1941a469,
   attachedFile: 0x61a7,
   fileType: 0x4660,
+  fileData: 0x465c,
 } as const;
 
 /** How many clusters are hopped over in a file that says nowhere what follows them. */
@@ -43,7 +44,8 @@ const target = { track: 30, album: 50, edition: 60 } as const;
 export interface MatroskaReading {
   readonly durationSeconds: number;
   readonly hasAudio: boolean;
-  readonly hasPicture: boolean;
+  /** Where the first attached picture lies; null where there is none. */
+  readonly picture: { readonly start: number; readonly end: number } | null;
   readonly chapters: readonly RawChapter[];
 }
 
@@ -67,7 +69,7 @@ export function readMatroska(source: ByteSource, fields: TagFields): MatroskaRea
   return {
     durationSeconds: info === undefined ? 0 : readInfo(source, info, fields),
     hasAudio: hasAudioTrack(source, parts.get(ids.tracks)),
-    hasPicture: hasPicture(source, parts.get(ids.attachments)),
+    picture: pictureIn(source, parts.get(ids.attachments)),
     chapters: chapters === undefined ? [] : readMatroskaChapters(source, chapters),
   };
 }
@@ -132,15 +134,18 @@ function hasAudioTrack(source: ByteSource, tracks: Element | undefined): boolean
   return false;
 }
 
-function hasPicture(source: ByteSource, attachments: Element | undefined): boolean {
-  if (attachments === undefined) return false;
+function pictureIn(source: ByteSource, attachments: Element | undefined): Element | null {
+  if (attachments === undefined) return null;
   for (const file of elementsOf(source, attachments.start, attachments.end)) {
     if (file.id !== ids.attachedFile) continue;
-    for (const part of elementsOf(source, file.start, file.end)) {
-      if (part.id === ids.fileType && readText(source, part).startsWith("image/")) return true;
-    }
+    const parts = [...elementsOf(source, file.start, file.end)];
+    const isImage = parts.some(
+      (part) => part.id === ids.fileType && readText(source, part).startsWith("image/"),
+    );
+    const data = parts.find(({ id }) => id === ids.fileData);
+    if (isImage && data !== undefined) return data;
   }
-  return false;
+  return null;
 }
 
 /** Tags about the file or its album; those of one stream inside it (its encoder, its duration) are left out. */

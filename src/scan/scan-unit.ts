@@ -2,7 +2,8 @@ import type { BookDraft } from "../domain/book.ts";
 import type { UnitEntry } from "../domain/catalogue.ts";
 import { kindOf } from "../domain/file-kinds.ts";
 import type { FileEntry, ScanProblem, ScanUnit, TrackResult } from "../domain/scan.ts";
-import type { Drafts, Sidecar, UnitContent } from "./draft.ts";
+import type { Drafts, UnitContent } from "./draft.ts";
+import type { Sidecars } from "./sidecar.ts";
 import { isSameFile } from "./signature.ts";
 import { joinPath } from "./walk-place.ts";
 
@@ -13,10 +14,7 @@ export type ReadTracks = (
   signal: AbortSignal,
 ) => Promise<readonly TrackResult[]>;
 
-export type ReadSidecars = (
-  rootPath: string,
-  unit: ScanUnit,
-) => Promise<{ readonly sidecars: readonly Sidecar[]; readonly problems: readonly ScanProblem[] }>;
+export type ReadSidecars = (rootPath: string, unit: ScanUnit) => Promise<Sidecars>;
 
 export type BuildDrafts = (content: UnitContent) => Drafts;
 
@@ -55,8 +53,10 @@ export async function readUnit(
     const result = read[index];
     if (result !== undefined) results.set(name, result);
   }
-  const { sidecars, problems } = await readers.readSidecars(readers.rootPath, unit);
-  const built = draftsOf(readers, { rootId: readers.rootId, unit, results, sidecars });
+  const { sidecars, problems, own } = await readers.readSidecars(readers.rootPath, unit);
+  const others = own.length === 0 ? unit.files : unit.files.filter(({ name }) => !own.includes(name));
+  const content = { rootId: readers.rootId, unit: { ...unit, files: others }, results, sidecars };
+  const built = draftsOf(readers, content);
   return {
     entries: unit.files.map((file) => ({ file, result: results.get(file.name) ?? null })),
     drafts: built.drafts,

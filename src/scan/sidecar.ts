@@ -3,6 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import path from "node:path";
 import type { BookFields, Chapter } from "../domain/book.ts";
 import type { FileEntry, ScanProblem, ScanUnit } from "../domain/scan.ts";
+import { isOwnSidecar } from "../domain/seal.ts";
 import { AppError, systemCode } from "../errors.ts";
 import type { Sidecar } from "./draft.ts";
 import { readMetadataJson } from "./sidecar-json.ts";
@@ -14,6 +15,8 @@ import { decodeText, readTextSidecar } from "./sidecar-text.ts";
 export interface Sidecars {
   readonly sidecars: readonly Sidecar[];
   readonly problems: readonly ScanProblem[];
+  /** Names of those that we have written ourselves: they say nothing, and are nobody's files. */
+  readonly own: readonly string[];
 }
 
 /** More than any sidecar a program writes; read whole into memory, so it must be small. */
@@ -32,22 +35,26 @@ export async function readSidecars(rootPath: string, unit: ScanUnit): Promise<Si
   }
   const sidecars: Sidecar[] = [];
   const problems: ScanProblem[] = [];
+  const own: string[] = [];
   for (let i = 0; i < wanted.length; i += readsInFlight) {
     const batch = wanted.slice(i, i + readsInFlight);
     const read = await Promise.all(
       batch.map(({ file, source }) => readSidecar(rootPath, unit, file, source)),
     );
-    for (const one of read) {
+    for (const [index, one] of read.entries()) {
+      const name = batch[index]?.file.name;
+      if (one.isOwn && name !== undefined) own.push(name);
       if (one.sidecar !== null) sidecars.push(one.sidecar);
       if (one.problem !== null) problems.push(one.problem);
     }
   }
-  return { sidecars, problems };
+  return { sidecars, problems, own };
 }
 
 interface ReadOutcome {
   readonly sidecar: Sidecar | null;
   readonly problem: ScanProblem | null;
+  readonly isOwn?: true;
 }
 
 async function readSidecar(
@@ -64,6 +71,7 @@ async function readSidecar(
   } catch (error) {
     return { sidecar: null, problem: problemOfRead(error, relative) };
   }
+  if (isOwnSidecar(text)) return { sidecar: null, problem: null, isOwn: true };
   try {
     const { fields, chapters, ignoredKeys } = parseSidecar(source, file.name, text);
     const ignored =

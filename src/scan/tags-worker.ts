@@ -1,3 +1,4 @@
+import { readPicture } from "./read-picture.ts";
 import { createTrackReader } from "./read-track.ts";
 import type { TagBatch, TagBatchAnswer } from "./tags-batch.ts";
 
@@ -14,4 +15,9 @@ export default function readBatch({ paths, progress }: TagBatch): TagBatchAnswer
   }
   Atomics.store(progress, 0, -1);
   return outcomes;
+}
+
+/** The other thing that it does: gives out the picture that is in a file, an absolute path. */
+export function picture(path: string): Uint8Array | null {
+  return readPicture(path);
 }

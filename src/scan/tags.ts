@@ -12,6 +12,11 @@ export interface TagReader {
    * the system says that the disk is gone, with the signal's reason when it is aborted.
    */
   read(folder: string, names: readonly string[], signal?: AbortSignal): Promise<TrackResult[]>;
+  /**
+   * The cover that is in a file, an absolute path; null where none is. Rejects where it cannot be read, or not within
+   * the time that a file has.
+   */
+  readPicture(path: string): Promise<Uint8Array | null>;
   /** How many files are read at the same time from now on; never more than there are cores. */
   setConcurrency(concurrency: number): void;
   /** Ends the workers. What is still being read rejects. */
@@ -156,6 +161,12 @@ export function createTagReader(settings: TagReaderSettings): TagReader {
             signal,
             start,
           ),
+    async readPicture(path) {
+      if (isClosed) throw closedError();
+      pool ??= openPool(settings, failAll);
+      const signal = AbortSignal.timeout(startTimeoutMs + fileTimeoutMs);
+      return await (await pool).run(path, { name: "picture", signal });
+    },
     setConcurrency(concurrency) {
       limit = withinCores(concurrency);
       start();

@@ -14,7 +14,7 @@ const hash = z
   .regex(/^[0-9a-f]{64}$/)
   .nullable();
 
-const role = z.enum(["track", "companion"]);
+const role = z.enum(["track", "companion", "cover", "sidecar"]);
 const removes = z.array(z.strictObject({ file: place, facts, how: z.enum(["unlink", "discard"]) }));
 const relocates = z
   .strictObject({

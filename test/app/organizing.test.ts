@@ -41,6 +41,7 @@ beforeEach(async () => {
   organizing = createOrganizing({
     config,
     live: () => liveSettings(config, bench.store.settings.get()),
+    readPicture: async () => null,
     goesOn: () => true,
     store: bench.store,
     log: { ...createLog(), setLevel: () => {} },

@@ -96,6 +96,10 @@ export async function openOrganizer(
         ...deps,
         roots: configured,
         plan: async () => plan,
+        coversDir: path.join(roots.inbox, "../covers"),
+        extractCover: async () => {
+          throw new Error("no cover is asked for");
+        },
         onProgress: () => {},
       });
       return await run(operation(id, {}), {

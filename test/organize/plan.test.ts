@@ -21,6 +21,7 @@ interface PlanOptions {
   readonly pattern?: string;
   readonly strategy?: Strategy;
   readonly library?: boolean;
+  readonly covers?: "no" | "too" | "only";
 }
 
 async function plan(books: readonly PlannableBook[], options: PlanOptions = {}): Promise<Plan> {
@@ -38,6 +39,7 @@ async function plan(books: readonly PlannableBook[], options: PlanOptions = {}):
       template: parsed.template,
       strategy: options.strategy ?? "auto",
       library: options.library ?? false,
+      covers: options.covers ?? "no",
       destination: roots[0],
     },
     hasOtherBooks: () => false,
@@ -76,9 +78,62 @@ async function book(
     reviewReason: null,
     tracks: files.map((file, index) => track(file, index)),
     companions: [],
+    cover: null,
     ...rest,
   };
 }
+
+describe("a cover", () => {
+  const embedded = { kind: "embedded", path: "book/01.mp3" } as const;
+  const fetched = { kind: "fetched", path: "covers/12ab.png" } as const;
+
+  test("goes where its book does, out of a track or from among the fetched ones", async () => {
+    const emma = await book({ title: "Emma", cover: embedded });
+    const sanditon = await book({ title: "Sanditon", files: ["two/01.mp3"], cover: fetched });
+    const { books } = await plan([emma, sanditon], { covers: "too" });
+    const covers = books.flatMap(({ moves }) => moves.filter(({ role }) => role === "cover"));
+    expect(covers).toMatchObject([
+      { from: { rootId: "inbox", path: "book/01.mp3" }, to: { path: "Author/Emma/cover.jpg" } },
+      { from: { rootId: ".covers", path: "12ab.png" }, to: { path: "Author/Sanditon/cover.png" } },
+    ]);
+    expect(covers.every(({ removesSource }) => !removesSource)).toBe(true);
+    expect((await plan([emma], { covers: "no" })).books[0]?.moves).toHaveLength(1);
+  });
+
+  test("is put beside a book of a library that stays where it is", async () => {
+    const emma = await book({ rootId: "books", cover: embedded });
+    const { books, skipped } = await plan([emma], { covers: "too" });
+    expect(books).toMatchObject([
+      { from: { path: "book" }, to: { path: "book" }, moves: [{ role: "cover" }] },
+    ]);
+    expect(skipped).toEqual([]);
+  });
+
+  test.each([
+    ["that has a file of its own", { cover: { kind: "file", path: "book/x.jpg" } }],
+    ["that has none", { cover: null }],
+    ["that needs review", { cover: embedded, state: "needs_review" }],
+    ["that lies in a folder of others", { cover: embedded, path: "book/01.mp3" }],
+  ] as const)("is not put beside one %s", async (_, fields) => {
+    const { books, skipped } = await plan([await book({ rootId: "books", ...fields })], { covers: "too" });
+    expect(books).toEqual([]);
+    expect(skipped).toHaveLength(1);
+  });
+
+  test("alone can be asked for, and moves nothing", async () => {
+    const inbox = await book({ title: "Emma", cover: embedded });
+    const library = await book({ rootId: "books", files: ["here/01.mp3"], cover: embedded });
+    const { books, skipped } = await plan([inbox, library], { covers: "only", library: true });
+    expect(books.map(({ moves }) => moves.map(({ role }) => role))).toEqual([["cover"]]);
+    expect(skipped).toEqual([{ bookId: inbox.id, reason: "only covers were asked for" }]);
+  });
+
+  test("has no place where the pattern gives books no folder of their own", async () => {
+    const emma = await book({ title: "Emma", cover: embedded });
+    const { books } = await plan([emma], { covers: "too", pattern: "{author}/{title}" });
+    expect(books[0]?.moves.map(({ role }) => role)).toEqual(["track"]);
+  });
+});
 
 function track(file: string, index: number): Track {
   const format = path.extname(file).slice(1);

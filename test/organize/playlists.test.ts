@@ -3,14 +3,15 @@ import { chmod, copyFile, mkdir, readdir, readFile, rm, stat, symlink, writeFile
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Book, Root } from "../../src/domain/book.ts";
-import { createPlaylists, type Playlists } from "../../src/organize/playlists.ts";
+import type { BookFollower } from "../../src/organize/follow-books.ts";
+import { createPlaylists } from "../../src/organize/playlists.ts";
 import { type CatalogueFile, openCatalogue } from "../../src/store/catalogue.ts";
 import { draft, unit } from "../contracts/catalogue-store.ts";
 import { makeTree, type Tree } from "../fixtures/tree.ts";
 
 let tree: Tree;
 let catalogue: CatalogueFile;
-let playlists: Playlists;
+let playlists: BookFollower;
 let warnings: string[];
 /** As it is configured; null for no playlists. */
 let folder: string | null;
@@ -29,7 +30,7 @@ afterEach(async () => {
   await tree.dispose();
 });
 
-function open(): Playlists {
+function open(): BookFollower {
   const root = (id: string, kind: Root["kind"]): Root => {
     return { id, path: tree.at(id), kind, optional: false, watch: false };
   };

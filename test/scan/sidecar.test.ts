@@ -4,6 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ScanUnit } from "../../src/domain/scan.ts";
+import { sealSidecar } from "../../src/domain/seal.ts";
 import { readSidecars } from "../../src/scan/sidecar.ts";
 
 let root: string;
@@ -36,6 +37,23 @@ async function unitOf(folder: string): Promise<ScanUnit> {
 }
 
 describe("readSidecars", () => {
+  it("passes over what we wrote ourselves, until somebody changes it", async () => {
+    const own = sealSidecar("json", '{\n  "title": "Ours"');
+    const opf = sealSidecar("opf", "<package><metadata><dc:title>Ours</dc:title></metadata></package>\n");
+    await write({
+      "A/metadata.json": own,
+      "A/metadata.opf": opf,
+      "B/metadata.json": own.replace("Ours", "My"),
+    });
+    expect(await readSidecars(root, await unitOf("A"))).toEqual({
+      sidecars: [],
+      problems: [],
+      own: ["metadata.json", "metadata.opf"],
+    });
+    const changed = await readSidecars(root, await unitOf("B"));
+    expect(changed).toMatchObject({ own: [], sidecars: [{ fields: { title: "My" } }], problems: [] });
+  });
+
   it("reads every kind, in the folder and in its discs, and nothing else", async () => {
     await write({
       "A/B/metadata.json": '{"title":"Json","chapters":[{"start":0,"end":1,"title":"One"}]}',

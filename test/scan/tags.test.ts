@@ -44,6 +44,26 @@ describe("reading tags in worker threads", () => {
     expect(titles(await open().read(folder, shuffled))).toEqual(shuffled);
   });
 
+  const hasTag = (extension: string) => extension !== "webm";
+  it.each(audioExtensions.filter(hasTag))("gives out the cover that is in a file: %s", async (extension) => {
+    const picture = Buffer.concat([Buffer.from("ffd8ffe0", "hex"), Buffer.alloc(200_000, 7)]);
+    const file = path.join(folder, `a.${extension}`);
+    await makeAudio(file, { tags: { title: "One" }, picture });
+    await makeAudio(path.join(folder, `b.${extension}`), { tags: { title: "Two" } });
+    const reader = open();
+    expect(Buffer.from((await reader.readPicture(file)) ?? [])).toEqual(picture);
+    expect(await reader.readPicture(path.join(folder, `b.${extension}`))).toBeNull();
+  });
+
+  it("says why no cover can be given out", async () => {
+    const reader = open();
+    await expect(reader.readPicture(path.join(folder, "gone.mp3"))).rejects.toThrow(/ENOENT/);
+    await writeFile(path.join(folder, "no.m4b"), "no sound at all");
+    expect(await reader.readPicture(path.join(folder, "no.m4b"))).toBeNull();
+    await reader.close();
+    await expect(reader.readPicture(path.join(folder, "no.m4b"))).rejects.toThrow(/closed/);
+  });
+
   it("reads names with a folder in them", async () => {
     await mkdir(path.join(folder, "CD1"));
     await makeAudio(path.join(folder, "CD1", "01.mp3"), { tags: { title: "One" } });

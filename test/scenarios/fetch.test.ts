@@ -379,7 +379,7 @@ describe("what sources say", () => {
 describe("a cover", () => {
   const jpeg = Buffer.concat([Buffer.from([0xff, 0xd8, 0xff, 0xe0]), Buffer.alloc(2000, 7)]);
 
-  async function withCovers(covers: readonly string[]) {
+  async function withCovers(covers: readonly string[], settings: Readonly<Record<string, string>> = {}) {
     const known = covers.map((_, index) => ({
       title: `Book of ${index + 100}`,
       author: "Ann Writer",
@@ -393,7 +393,7 @@ describe("a cover", () => {
       });
     }
     const books: KnownBook[] = [...known];
-    await start(books, ["open-library"], { TOMEKEEPER_FETCH__TIMEOUT_SECONDS: "1" });
+    await start(books, ["open-library"], { TOMEKEEPER_FETCH__TIMEOUT_SECONDS: "1", ...settings });
     for (const [index, cover] of covers.entries()) {
       const [book] = [books[index]];
       if (book !== undefined)
@@ -437,6 +437,34 @@ describe("a cover", () => {
     expect(books[1].cover).toEqual(cover);
     expect(books[0].provenance.cover).toBe("open-library");
     expect(readFileSync(path.join(dir, "data", cover.path))).toEqual(jpeg);
+  });
+
+  test("is put beside its book where that is wanted, and a second fetch has nothing to put there", async () => {
+    const summary = await withCovers(["/good.jpg"], { TOMEKEEPER_WRITE_OUT__COVER: "true" });
+    expect(summary).toMatchObject({ matched: 1, covers: 1, cover_problem_count: 0 });
+    const cover = async () => {
+      const [found] = await runner.ask("query", {});
+      return (await runner.ask("book", { id: found?.data.items[0].id }))[0]?.data.cover;
+    };
+    const file = "Ann Writer/Book of 100/cover.jpg";
+    await expect.poll(cover, { timeout: 10_000 }).toEqual({ kind: "file", path: file });
+    expect(readFileSync(path.join(dir, "library", file))).toEqual(jpeg);
+    expect((await runner.ask("fetch")).at(-1)).toMatchObject({ data: { summary: { covers: 0 } } });
+    const [history] = await runner.ask("history");
+    expect(history?.data.items).toEqual([
+      expect.objectContaining({
+        kind: "organize",
+        state: "ended",
+        books: 1,
+        files: 1,
+        strategy: { copy: 1 },
+      }),
+    ]);
+    const id = history?.data.items[0].operation_id;
+    const [batch] = await runner.ask("history", { operation_id: id });
+    expect(batch?.data.items[0].moves).toEqual([
+      { from: expect.stringMatching(/^\.covers:\/[0-9a-f]{64}\.jpg$/), to: `library:/${file}` },
+    ]);
   });
 
   test("is refused with its reason from inside, behind a redirect, of 11 MB, and where it is a page", async () => {

@@ -68,6 +68,7 @@ const organizing = createOrganizing({
   config,
   live: () => liveSettings(config, store.settings.get()),
   goesOn: () => true,
+  readPicture: async () => null,
   store,
   log: log as never,
   onProgress: ({ filesDone }) => {
