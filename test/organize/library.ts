@@ -38,6 +38,6 @@ export async function filesOf(folder: string): Promise<Snapshot> {
   return Object.fromEntries(all.filter(([, about]) => !about.startsWith("folder ")));
 }
 
-function hashOf(content: Buffer): string {
+export function hashOf(content: Buffer): string {
   return createHash("sha256").update(content).digest("hex").slice(0, 16);
 }

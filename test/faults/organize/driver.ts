@@ -17,6 +17,7 @@ const { configOf } = await import("../../../src/cli/sources.ts");
 const { openStore } = await import("../../../src/store/open.ts");
 const { createOrganizing } = await import("../../../src/app/organizing.ts");
 const { liveSettings } = await import("../../../src/app/live-settings.ts");
+const { readPicture } = await import("../../../src/scan/read-picture.ts");
 const { toErrorRecord } = await import("../../../src/errors.ts");
 
 const [folder = "", step = "", strategy = "auto"] = process.argv.slice(2);
@@ -28,7 +29,11 @@ const { config } = configOf(
     data: path.join(folder, "data"),
     json: true,
   },
-  { env: { TOMEKEEPER_ORGANIZE__CONCURRENCY: "1" }, cwd: "/", home: "/" },
+  {
+    env: { TOMEKEEPER_ORGANIZE__CONCURRENCY: "1", TOMEKEEPER_WRITE_OUT__COVER: "true" },
+    cwd: "/",
+    home: "/",
+  },
 );
 
 function signal(name: "arm" | "disarm"): void {
@@ -68,7 +73,7 @@ const organizing = createOrganizing({
   config,
   live: () => liveSettings(config, store.settings.get()),
   goesOn: () => true,
-  readPicture: async () => null,
+  readPicture: async (file) => readPicture(file),
   store,
   log: log as never,
   onProgress: ({ filesDone }) => {

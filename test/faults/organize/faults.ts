@@ -1,14 +1,27 @@
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { makeBenchLibrary } from "../../../bench/make-library.ts";
-import { contents } from "../../organize/library.ts";
+import { makeAudio } from "../../../src/demo/audio/make-audio.ts";
+import { contents, hashOf } from "../../organize/library.ts";
 
 const main = path.resolve(import.meta.dirname, "../../../src/main.ts");
 const driver = path.join(import.meta.dirname, "driver.ts");
 
 export const canPreload = process.platform === "linux" && spawnSync("cc", ["--version"]).status === 0;
+
+/** In the track of one book, and to be put beside it. */
+const picture = Buffer.concat([Buffer.from("ffd8ffe0", "hex"), Buffer.alloc(3000, 7)]);
+const pictureHash = hashOf(picture);
 
 /** What a step said before it ended or was killed; null where it said nothing. */
 export interface StepOutcome {
@@ -44,7 +57,7 @@ export class FaultBench {
     this.#library = path.join(folder, "fault.so");
   }
 
-  /** Three scanned books in the inbox, eleven files and a cover. */
+  /** Three scanned books in the inbox, eleven files and a cover; one has a picture in a track. */
   static async make(): Promise<FaultBench> {
     const bench = new FaultBench(mkdtempSync(path.join(os.tmpdir(), "tomekeeper-faults-")));
     const source = path.join(import.meta.dirname, "fault.c");
@@ -54,6 +67,9 @@ export class FaultBench {
     const made = await makeBenchLibrary(bench.at("made"), 11);
     renameSync(made.path, path.join(base, "inbox"));
     writeFileSync(path.join(base, "inbox/Author 0000000/Series 0000000/Book 0000000/cover.jpg"), "a picture");
+    const withPicture = path.join(base, "inbox/Author 0000000/Series 0000000/Book 0000001");
+    const [track = ""] = readdirSync(withPicture);
+    await makeAudio(path.join(withPicture, track), { tags: { album: "Pictured" }, picture });
     const roots = ["--library", path.join(base, "library"), "--inbox", path.join(base, "inbox")];
     must(process.execPath, main, "scan", ...roots, "--data", path.join(base, "data"), "--json");
     return bench;
@@ -110,8 +126,10 @@ export class FaultBench {
   async problems(folder: string, { books, batches, issues }: StepOutcome): Promise<readonly string[]> {
     const before = await contents(path.join(this.at("base"), "inbox"));
     const inbox = await contents(path.join(folder, "inbox"));
-    const library = await contents(path.join(folder, "library"));
+    const library: Record<string, string> = { ...(await contents(path.join(folder, "library"))) };
     const problems: string[] = [];
+    const covers = Object.keys(library).filter((name) => library[name] === pictureHash);
+    for (const name of covers) delete library[name];
     const all = { ...prefixed("inbox", inbox), ...prefixed("library", library) };
     const placed = Object.values(library).sort();
     const wanted = Object.values(before).sort();
@@ -120,6 +138,8 @@ export class FaultBench {
     for (const [name, hash] of Object.entries(before)) {
       if (inbox[name] !== hash && !placed.includes(hash)) problems.push(`lost: ${name}`);
     }
+    if (placed.length > 0 && covers.length !== 1) problems.push(`half done: ${covers.length} covers`);
+    if (placed.length === 0 && covers.length > 0) problems.push(`left over: ${covers}`);
     if (placed.length > 0 && placed.join() !== wanted.join())
       problems.push(`half done: ${placed.length} files`);
     const known = books.flatMap(({ tracks, companions }) => [...tracks, ...companions]);
