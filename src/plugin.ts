@@ -1,11 +1,11 @@
-import type { BookField, BookFields } from "./domain/book.ts";
+import type { BookField, BookFields, Chapter } from "./domain/book.ts";
 
 /*
  * All that a plugin may know of the runner: it imports this file and nothing else of it. What a source says is
  * checked, scored and merged by the core; a source only asks, and translates the answer.
  */
 
-export type { BookFields, SeriesPosition } from "./domain/book.ts";
+export type { BookFields, Chapter, SeriesPosition } from "./domain/book.ts";
 export { splitPeople } from "./domain/people.ts";
 export { plainText } from "./domain/plain-text.ts";
 export { normalizePosition, parseSeries } from "./domain/series.ts";
@@ -25,6 +25,13 @@ export interface SourceBook {
   readonly durationSeconds: number | null;
   /** https address of the largest picture; null where there is none. */
   readonly coverUrl: string | null;
+}
+
+export interface SourceChapters {
+  /** Of the whole recording. */
+  readonly durationMs: number;
+  /** In their order, from the start of the recording. */
+  readonly chapters: readonly Chapter[];
 }
 
 export interface SearchQuery {
@@ -65,6 +72,8 @@ export interface Source {
     /** By id, without those that are not found. */
     get(kind: IdKind, ids: readonly string[], call: SourceCall): Promise<ReadonlyMap<string, SourceBook>>;
   };
+  /** Present where it knows when the chapters of a recording begin. `id` is its own; null where it knows none. */
+  chapters?(id: string, call: SourceCall): Promise<SourceChapters | null>;
 }
 
 /** What the configuration says of a source. */

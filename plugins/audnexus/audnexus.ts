@@ -6,6 +6,7 @@ import {
   type Source,
   type SourceBook,
   type SourceCall,
+  type SourceChapters,
   type SourcePlugin,
 } from "../../src/plugin.ts";
 
@@ -52,6 +53,14 @@ const book = z.object({
   genres: z.array(z.object({ name: z.string(), type: z.string() })).nullish(),
   seriesPrimary: z.object({ name: z.string(), position: z.string().nullish() }).nullish(),
   seriesSecondary: z.object({ name: z.string(), position: z.string().nullish() }).nullish(),
+});
+
+/** https://api.audnex.us/books/{asin}/chapters */
+const chapterInfo = z.object({
+  runtimeLengthMs: z.number(),
+  /** False where the times are guessed. */
+  isAccurate: z.boolean(),
+  chapters: z.array(z.object({ title: z.string(), startOffsetMs: z.number(), lengthMs: z.number() })),
 });
 
 /** A product of Audible's catalogue, with the response groups below. */
@@ -127,6 +136,11 @@ export const audnexus: SourcePlugin = {
         const answer = await call.getJson(url);
         return answer === null ? null : bookOf(book.parse(answer));
       },
+      chapters: async (id, call) => {
+        const url = new URL(`${audnex}/books/${encodeURIComponent(id)}/chapters?region=${country}`);
+        const answer = await call.getJson(url);
+        return answer === null ? null : chaptersOf(chapterInfo.parse(answer));
+      },
       many: {
         kinds: ["asin"],
         most: 50,
@@ -161,6 +175,16 @@ function bookOf(found: z.output<typeof book>): SourceBook {
     durationSeconds: found.runtimeLengthMin == null ? null : found.runtimeLengthMin * 60,
     coverUrl: found.image ?? null,
   };
+}
+
+function chaptersOf(found: z.output<typeof chapterInfo>): SourceChapters | null {
+  if (!found.isAccurate) return null;
+  const chapters = found.chapters.map(({ title, startOffsetMs, lengthMs }) => ({
+    title,
+    startMs: startOffsetMs,
+    endMs: startOffsetMs + lengthMs,
+  }));
+  return { durationMs: found.runtimeLengthMs, chapters };
 }
 
 function bookOfProduct(found: z.output<typeof product>, title: string): SourceBook {

@@ -3,6 +3,7 @@ import type { Book, MatchLayer, SourceId } from "../domain/book.ts";
 import type { CommitOutcome } from "../domain/catalogue.ts";
 import type { OperationRequest, OperationRun } from "../domain/operation.ts";
 import { AppError, toErrorRecord } from "../errors.ts";
+import { withChapters } from "../metadata/chapters.ts";
 import type { SourceClient } from "../metadata/client.ts";
 import { fetchPicture } from "../metadata/cover.ts";
 import { decidedLayer, enrichBook, knownIds, withoutMatch } from "../metadata/enrich.ts";
@@ -101,8 +102,10 @@ export function createFetching({ rootIds, live, store, sources, onBooks }: Fetch
       for (const name of enriched.unavailable) unavailable.add(name);
       // Nobody has said anything: the book is as it was.
       if (enriched.unavailable.length === clients.length) refuseWhileNoneIsReady(clients);
-      const spelled = enriched.layer === null ? null : spellings.unify(book, enriched.layer);
-      const layer = await untilAborted(withCover(book, spelled, coverProblems), signal);
+      const spelled = spellings.unify(book, enriched.layer);
+      const chaptered =
+        spelled === null ? null : await untilAborted(withChapters(book, spelled, clients), signal);
+      const layer = await untilAborted(withCover(book, chaptered, coverProblems), signal);
       if (layer?.coverFile != null && !hasOwnCover(book)) counts.covers++;
       const outcome = catalogue.setMatch(id, () => layer, operation.id);
       tell(operation.id, outcome);
@@ -227,6 +230,11 @@ export function createFetching({ rootIds, live, store, sources, onBooks }: Fetch
         });
       }
       catalogue.setMatch(bookId, (before) => decidedLayer(before, { chosen: found, source }), null);
+      const book = bookOrThrow(bookId);
+      const { match } = book.layers;
+      if (match === undefined) return book;
+      const layer = await withChapters(book, match, sources.chosen(null));
+      catalogue.setMatch(bookId, () => layer, null);
       return bookOrThrow(bookId);
     },
     reject: (bookId, rejected) => {

@@ -202,6 +202,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     library: () => catalogue.totals(),
     memory: () => memory.sample(),
     reliefs: relief.counts,
+    breakers: () => sources.snapshots(),
     mqtt: () => bus.status(),
   });
   const watching = createWatching({

@@ -2,6 +2,7 @@ import type { Config } from "../config/schema.ts";
 import type { OperationRun } from "../domain/operation.ts";
 import type { ScanProgress } from "../domain/scan.ts";
 import { AppError } from "../errors.ts";
+import { unifySpellings } from "../metadata/spelling.ts";
 import { buildDrafts } from "../scan/draft.ts";
 import { createScanRun } from "../scan/scan.ts";
 import { readSidecars } from "../scan/sidecar.ts";
@@ -64,6 +65,13 @@ export function createScanning(options: ScanningOptions): Scanning {
       log.warn(`${message}: ${error instanceof Error ? error.message : String(error)}`),
   };
 
+  /** What a scan brings may spell a series otherwise than the books of it that are there. */
+  function spellSeries(operationId: string, summary: Readonly<Record<string, unknown>>): void {
+    if (summary["added"] === 0 && summary["changed"] === 0) return;
+    const { changed } = unifySpellings(store.catalogue, operationId);
+    if (changed.length > 0) onBooks(operationId, { added: [], changed, missing: [], needsReview: [] });
+  }
+
   function setWorkers(): void {
     tags.setConcurrency(isTight ? 1 : live().scanConcurrency);
   }
@@ -75,6 +83,7 @@ export function createScanning(options: ScanningOptions): Scanning {
         const run = createScanRun({ ...deps, onBooks: (news) => onBooks(operation.id, news) });
         const summary = await run(operation, context);
         rootStates.set(rootId, true);
+        spellSeries(operation.id, summary);
         return summary;
       } catch (error) {
         if (error instanceof AppError && (error.code === "root_unavailable" || error.code === "disk_lost")) {

@@ -58,13 +58,17 @@ type FieldSource = (typeof fieldSources)[number];
 /** What sources say of the book, put together; with what they were chosen from. */
 export interface MatchLayer extends BookFields {
   /** Which source each field came from. */
-  readonly sources?: Readonly<Partial<Record<BookField | "cover", string>>>;
+  readonly sources?: Readonly<Partial<Record<BookField | "chapters" | "cover", string>>>;
   /** The books of the sources that were taken for this one, at most one per source. */
   readonly taken?: readonly TakenMatch[];
   /** What a person has to choose from, best first; empty where there is nothing to choose. */
   readonly candidates?: readonly MatchCandidate[];
   /** What a person has said is another book. */
   readonly rejected?: readonly SourceId[];
+  /** The series' names as they are spelled elsewhere → as the other books of the author have them. */
+  readonly spelling?: Readonly<Record<string, string>>;
+  /** Of a book that has none of its own. */
+  readonly chapters?: readonly Chapter[];
   /** Where the cover is to be fetched from. */
   readonly coverUrl?: string | null;
   /** The cover that was fetched from there: its name below the data folder. */

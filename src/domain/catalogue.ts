@@ -159,6 +159,7 @@ export interface OrganizeCatalogue {
 
 /** A book's place in a series; the author is the book's first. */
 export interface SeriesPlace {
+  readonly bookId: string;
   readonly series: string;
   readonly position: string | null;
   readonly author: string | null;

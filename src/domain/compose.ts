@@ -7,6 +7,7 @@ import type {
   SeriesPosition,
 } from "./book.ts";
 import { fieldSources } from "./book.ts";
+import { uniqueSeries } from "./series.ts";
 
 /** All fields of a book, each from the highest source that says anything about it. */
 export interface ComposedFields {
@@ -47,7 +48,7 @@ export const bookFields = Object.keys(nothing) as readonly BookField[];
 
 /**
  * Puts the layers on top of each other. Below `match` an empty value (null, `''`, `[]`) says nothing; a match
- * and the user may empty a field.
+ * and the user may empty a field. A series is spelled as its others are, but where the user has written it.
  */
 export function composeFields(layers: FieldLayers): { fields: ComposedFields; provenance: Provenance } {
   const fields: Record<string, unknown> = { ...nothing };
@@ -63,7 +64,13 @@ export function composeFields(layers: FieldLayers): { fields: ComposedFields; pr
       provenance[field] = source === "match" ? (layers.match?.sources?.[field] ?? source) : source;
     }
   }
-  return { fields: fields as unknown as ComposedFields, provenance };
+  const composed = fields as unknown as ComposedFields;
+  const spelling = layers.match?.spelling;
+  if (spelling === undefined || provenance.series === "user") return { fields: composed, provenance };
+  const series = composed.series.map((each) =>
+    Object.hasOwn(spelling, each.name) ? { ...each, name: spelling[each.name] ?? each.name } : each,
+  );
+  return { fields: { ...composed, series: uniqueSeries(series) }, provenance };
 }
 
 /** Why a book should be looked at by a person before it is organized, or null. */

@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import type { MemoryUse } from "../domain/diagnostic.ts";
 import { isEnded, type Operation, type OperationState } from "../domain/operation.ts";
 import type { QueueSnapshot } from "../domain/queue.ts";
+import type { SourceSnapshot } from "../domain/source.ts";
 
 interface MetricsOptions {
   readonly version: string;
@@ -10,6 +11,7 @@ interface MetricsOptions {
   readonly library: () => { readonly books: number; readonly missing: number; readonly bytes: number };
   readonly memory: () => MemoryUse;
   readonly reliefs: () => ReadonlyMap<string, number>;
+  readonly breakers: () => readonly SourceSnapshot[];
   readonly mqtt: () => { readonly connected: boolean; readonly outbox: number; readonly dropped: number };
 }
 
@@ -21,6 +23,7 @@ export interface Metrics {
 }
 
 const durations = [0.1, 1, 5, 30, 60, 300, 1800, 3600, 21_600];
+const breakerStates = ["closed", "half_open", "open", "isolated"] as const;
 const memoryLevels = ["normal", "elevated", "critical"] as const;
 
 /** What the runner counts and measures. What is a state is looked at when it is asked for. */
@@ -98,6 +101,18 @@ export function createMetrics(options: MetricsOptions): Metrics {
   gauge("memory_limit_bytes", "What the process may use", [], (set) => set(options.memory().limitBytes));
   gauge("memory_reliefs", "Measures taken against memory pressure since the start", ["action"], (set) => {
     for (const [action, count] of options.reliefs()) set(count, { action });
+  });
+  gauge("breaker_state", "0 closed, 1 half open, 2 open, 3 switched off by hand", ["source"], (set) => {
+    for (const { source, state } of options.breakers()) set(breakerStates.indexOf(state), { source });
+  });
+  gauge("breaker_failures", "Failures of a source in a row", ["source"], (set) => {
+    for (const { source, failures } of options.breakers()) set(failures, { source });
+  });
+  gauge("source_requests", "Requests to a source since the start", ["source"], (set) => {
+    for (const { source, calls } of options.breakers()) set(calls, { source });
+  });
+  gauge("source_requests_saved", "Look-ups that another one's answer was good for", ["source"], (set) => {
+    for (const { source, coalesced } of options.breakers()) set(coalesced, { source });
   });
   gauge("mqtt_connected", "1 while there is a broker", [], (set) => set(options.mqtt().connected ? 1 : 0));
   gauge("mqtt_outbox_messages", "Messages that wait for the broker", [], (set) => set(options.mqtt().outbox));

@@ -7,7 +7,7 @@ import { personKey } from "../domain/people.ts";
 import type { BreakerState, KeptBreaker, SourceSnapshot } from "../domain/source.ts";
 import { foldText } from "../domain/text.ts";
 import { AppError } from "../errors.ts";
-import type { IdKind, SearchQuery, Source, SourceBook, SourceCall } from "../plugin.ts";
+import type { IdKind, SearchQuery, Source, SourceBook, SourceCall, SourceChapters } from "../plugin.ts";
 import type { AnswerStore } from "../store/ports.ts";
 import { type Breaker, createBreaker, notAsked } from "./breaker.ts";
 
@@ -42,6 +42,8 @@ export interface SourceClient {
   /** Throws `source_unavailable` where the source is not asked or gave no answer that can be used. */
   search(query: SearchQuery): Promise<readonly SourceBook[]>;
   lookUp(kind: IdKind, id: string): Promise<SourceBook | null>;
+  /** `id` is the source's own; null where it knows no chapters of that. */
+  chapters(id: string): Promise<SourceChapters | null>;
   /** Whether it would be asked now. */
   isReady(): boolean;
   snapshot(): SourceSnapshot;
@@ -56,6 +58,12 @@ const retries = 2;
 const gatherMs = 10;
 /** A longer wait that a source asks for is not sat out by a call. */
 const longestPauseMs = 60_000;
+/** What nobody waits for is not asked at the first moment: whoever does wait is to have it. */
+const probeGraceMs = 2_000;
+/** Between two tries of our own, however often they fail. */
+const longestProbeMs = 60 * 60 * 1000;
+/** Every catalogue of books has it. */
+const probeQuery: SearchQuery = { title: "Pride and Prejudice", author: "Jane Austen" };
 /** Raised when what is kept of an answer changes its form. */
 const answerVersion = 1;
 
@@ -71,8 +79,13 @@ export function createClient(options: ClientOptions): SourceClient {
     openMs: settings.breakerOpenMs,
     limitMs: settings.callLimitMs,
     kept: options.kept,
-    onChange: options.onChange,
+    onChange: (before) => {
+      probeLater();
+      options.onChange(before);
+    },
   });
+  let ownProbes = 0;
+  let probing: NodeJS.Timeout | undefined;
   const again = retry(handleWhen(mayPass), {
     maxAttempts: retries,
     backoff: new ExponentialBackoff({ initialDelay: 500, maxDelay: 5_000 }),
@@ -117,17 +130,36 @@ export function createClient(options: ClientOptions): SourceClient {
     }
   }
 
+  /** While it is open, and nobody wants anything of it, it is found out all the same whether the source is back. */
+  function probeLater(): void {
+    clearTimeout(probing);
+    const { state, nextProbeAt } = breaker.snapshot();
+    if (state === "closed") ownProbes = 0;
+    if (state !== "open" || nextProbeAt === null || stopping.signal.aborted) return;
+    const more = Math.min(longestProbeMs, settings.breakerOpenMs * (2 ** ownProbes - 1));
+    const waitMs = Math.max(0, Date.parse(nextProbeAt) - Date.now()) + probeGraceMs + more;
+    probing = setTimeout(() => void probe(), waitMs).unref();
+  }
+
+  async function probe(): Promise<void> {
+    if (breaker.snapshot().state !== "open") return;
+    ownProbes++;
+    const work = (call: SourceCall) => source.search(probeQuery, call);
+    // How it came out is seen in the breaker.
+    await breaker.run((signal) => send(work, signal), turn).catch(() => {});
+  }
+
   function shareOne(): void {
     coalesced++;
     options.onChange(breaker.snapshot().state);
   }
 
-  function keep(key: string, found: readonly SourceBook[]): void {
+  function keep(key: string, found: readonly (SourceBook | SourceChapters)[]): void {
     const ttlMs = found.length === 0 ? settings.notFoundTtlMs : settings.foundTtlMs;
     answers.put(key, JSON.stringify(found), Date.now() + ttlMs);
   }
 
-  function kept(key: string): readonly SourceBook[] | null {
+  function kept<T = SourceBook>(key: string): readonly T[] | null {
     const text = answers.get(key, Date.now());
     return text === null ? null : JSON.parse(text);
   }
@@ -170,7 +202,14 @@ export function createClient(options: ClientOptions): SourceClient {
     }
   }
 
+  async function chaptersNow(key: string, id: string): Promise<SourceChapters | null> {
+    const found = (await ask(async (call) => source.chapters?.(id, call))) ?? null;
+    keep(key, found === null ? [] : [found]);
+    return found;
+  }
+
   const lookingUp = new Map<string, Promise<SourceBook | null>>();
+  const askingChapters = new Map<string, Promise<SourceChapters | null>>();
 
   function shared<T>(running: Map<string, Promise<T>>, key: string, start: () => Promise<T>): Promise<T> {
     const known = running.get(key);
@@ -183,6 +222,7 @@ export function createClient(options: ClientOptions): SourceClient {
     return begun;
   }
 
+  probeLater();
   return {
     source,
     search: async (query) => {
@@ -199,6 +239,13 @@ export function createClient(options: ClientOptions): SourceClient {
       shareOne();
       return found[0] ?? null;
     },
+    chapters: async (id) => {
+      const key = `${answerVersion} ${source.name} chapters ${id}`;
+      const found = kept<SourceChapters>(key);
+      if (found === null) return await shared(askingChapters, key, () => chaptersNow(key, id));
+      shareOne();
+      return found[0] ?? null;
+    },
     isReady: () => breaker.isReady() && askAgainAtMs - Date.now() <= longestPauseMs,
     snapshot: () => ({ source: source.name, ...breaker.snapshot(), calls, coalesced }),
     reset: () => {
@@ -208,6 +255,7 @@ export function createClient(options: ClientOptions): SourceClient {
     isolate: () => breaker.isolate(),
     stop: () => {
       breaker.stop();
+      clearTimeout(probing);
       stopping.abort(new AppError("cancelled", "The runner stops"));
     },
   };

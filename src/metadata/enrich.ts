@@ -191,7 +191,7 @@ function mergeLayer(
   const order = clients.map(({ source }) => source.name);
   const isKept = (source: string | undefined) => source !== undefined && !taken.has(source);
   const fields: Record<string, unknown> = {};
-  const sources: Partial<Record<BookField | "cover", string>> = {};
+  const sources: Partial<Record<BookField | "cover" | "chapters", string>> = {};
   for (const field of bookFields) {
     const now = order.find((name) => !isEmpty(taken.get(name)?.book.fields[field]));
     const then = before?.sources?.[field];

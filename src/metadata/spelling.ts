@@ -1,13 +1,15 @@
-import type { Book, MatchLayer, SeriesPosition } from "../domain/book.ts";
-import type { SeriesPlace } from "../domain/catalogue.ts";
+import type { Book, BookSummary, MatchLayer } from "../domain/book.ts";
+import type { CommitOutcome, SeriesPlace } from "../domain/catalogue.ts";
 import { composeFields } from "../domain/compose.ts";
 import { personKey } from "../domain/people.ts";
 import { seriesKey } from "../domain/series.ts";
+import type { Catalogue } from "../store/ports.ts";
 
 /** How the series of each author are spelled. */
 export interface Spellings {
   /** The layer with its series spelled as those of the same author are; what the user has set is left alone. */
-  unify(book: Book, layer: MatchLayer): MatchLayer;
+  unify(book: Pick<Book, "layers">, layer: MatchLayer | null): MatchLayer | null;
+  isUsual(place: SeriesPlace): boolean;
 }
 
 /** Knows the spellings of all books; the one that most books of an author have is that of the next too. */
@@ -22,24 +24,44 @@ export function createSpellings(places: readonly SeriesPlace[]): Spellings {
     counts.set(key, known);
   }
 
-  function spelled(series: SeriesPosition, author: string | null): SeriesPosition {
-    const known = [...(counts.get(keyOf(series.name, author)) ?? [])];
+  function spelled(series: string, author: string | null): string {
+    const known = [...(counts.get(keyOf(series, author)) ?? [])];
     const [best] = known.sort(([, a], [, b]) => b - a);
-    return best === undefined || best[0] === series.name ? series : { ...series, name: best[0] };
+    return best?.[0] ?? series;
   }
 
   return {
+    isUsual: ({ series, author }) => spelled(series, author) === series,
     unify: (book, layer) => {
-      const { fields, provenance } = composeFields({ ...book.layers, match: layer });
+      const { spelling: _spelling, ...plain } = layer ?? {};
+      const { fields, provenance } = composeFields({ ...book.layers, match: plain });
       const author = fields.authors[0] ?? null;
-      const from = provenance.series;
-      if (from === undefined || from === "user") return layer;
-      const series = fields.series.map((each) => spelled(each, author));
-      for (const { name } of series) count(name, author);
-      if (series.every((each, index) => each.name === fields.series[index]?.name)) return layer;
-      return { ...layer, series, sources: { ...layer.sources, series: from } };
+      const left = layer === null ? null : plain;
+      if (provenance.series === undefined || provenance.series === "user") return left;
+      const names = fields.series.map(({ name }) => [name, spelled(name, author)] as const);
+      for (const [, name] of names) count(name, author);
+      const others = names.filter(([name, other]) => name !== other);
+      return others.length === 0 ? left : { ...plain, spelling: Object.fromEntries(others) };
     },
   };
+}
+
+/** Spells all series alike for each author, and answers with what that has changed. */
+export function unifySpellings(
+  catalogue: Pick<Catalogue, "seriesPlaces" | "setMatch" | "book">,
+  operationId: string,
+): Pick<CommitOutcome, "changed"> {
+  const places = catalogue.seriesPlaces();
+  const spellings = createSpellings(places);
+  const changed: BookSummary[] = [];
+  for (const place of places) {
+    const book = spellings.isUsual(place) ? null : catalogue.book(place.bookId);
+    if (book === null) continue;
+    changed.push(
+      ...catalogue.setMatch(book.id, (layer) => spellings.unify(book, layer), operationId).changed,
+    );
+  }
+  return { changed };
 }
 
 function keyOf(series: string, author: string | null): string {

@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { BookSummary } from "../domain/book.ts";
 import { type ComposedFields, composeFields, reviewReasonOf } from "../domain/compose.ts";
 import {
+  chaptersOf,
   coverOf,
   fingerprintKey,
   integer,
@@ -79,7 +80,9 @@ export class BookWriter {
     const state = stateOf(book, reviewReason);
     const title = titleOf(fields, book.rootId, book.path);
     const measures = measure(content.tracks);
-    const stored = storedSummary(fields, title, content, measures, coverOf(content, kept.match));
+    const chapterCount = chaptersOf(content, kept.match).chapters.length;
+    const cover = coverOf(content, kept.match);
+    const stored = storedSummary(fields, title, content, measures, cover, chapterCount);
     const weightBefore = before === undefined ? null : this.#weightOf(before);
     const number = this.#putRow(book, state, title, fields, measures, before);
     this.#putDocument(number, book, JSON.stringify(stored), reviewReason, before);

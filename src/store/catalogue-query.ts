@@ -78,11 +78,12 @@ export class CatalogueReader {
 
   seriesPlaces(): readonly SeriesPlace[] {
     const rows = this.#prepare(`
-      SELECT each.value ->> 'name' AS series, each.value ->> 'position' AS position,
+      SELECT books.id, each.value ->> 'name' AS series, each.value ->> 'position' AS position,
         summary ->> '$.authors[0]' AS author
       FROM books JOIN book_documents ON book = number, json_each(summary, '$.series') AS each
       WHERE state <> ? ORDER BY number`).all(stateNumber("missing"));
     return rows.map((row) => ({
+      bookId: text(row, "id"),
       series: text(row, "series"),
       position: textOrNull(row, "position"),
       author: textOrNull(row, "author"),

@@ -155,12 +155,23 @@ export function coverOf(content: Pick<StoredContent, "cover">, match: MatchLayer
   return content.cover ?? (fetched === null ? null : { kind: "fetched", path: fetched });
 }
 
+/** The book's own, else those that a source knows: one per file is said of a book that says nothing itself. */
+export function chaptersOf(
+  { chapters, provenance }: Pick<StoredContent, "chapters" | "provenance">,
+  match: MatchLayer | null,
+): { readonly chapters: readonly Chapter[]; readonly source: string | undefined } {
+  const fetched = match?.chapters;
+  if (fetched === undefined || provenance?.chapters !== "files") return { chapters, source: undefined };
+  return { chapters: fetched, source: match?.sources?.chapters };
+}
+
 export function storedSummary(
   fields: ComposedFields,
   title: string,
   content: StoredContent,
   measures: Measures,
   cover: Cover | null,
+  chapterCount: number,
 ): StoredSummary {
   return {
     title,
@@ -177,7 +188,7 @@ export function storedSummary(
     sizeBytes: measures.sizeBytes,
     format: measures.format,
     trackCount: content.tracks.length,
-    chapterCount: content.chapters.length,
+    chapterCount,
     hasCover: cover !== null,
   };
 }
@@ -216,6 +227,7 @@ export function bookOf(row: Row, state: BookState): Book {
   const layers = withKept({ layers: scanned, titleIsBareName }, kept);
   const { fields, provenance } = composeFields(layers);
   const cover = coverOf(content, kept.match);
+  const chapters = chaptersOf({ ...content, provenance: scannedProvenance }, kept.match);
   const coverSource = cover?.kind === "fetched" ? (kept.match?.sources?.cover ?? "match") : undefined;
   const rootId = text(row, "root_id");
   const path = text(row, "path");
@@ -232,6 +244,7 @@ export function bookOf(row: Row, state: BookState): Book {
     format,
     ...content,
     cover,
+    chapters: chapters.chapters,
     tracks: tracks.map((track, index) => ({ ...track, mtimeMs: mtimes[index] ?? 0 })),
     reviewReason: textOrNull(row, "review_reason"),
     layers,
@@ -239,6 +252,7 @@ export function bookOf(row: Row, state: BookState): Book {
       ...provenance,
       ...scannedProvenance,
       ...(coverSource === undefined ? {} : { cover: coverSource }),
+      ...(chapters.source === undefined ? {} : { chapters: chapters.source }),
     },
     fingerprint: text(row, "fingerprint"),
     addedAt: text(row, "added_at"),

@@ -73,6 +73,16 @@ export function sourceContract(name: string, make: () => Promise<SourceUnderTest
       }
     });
 
+    test("knows chapters from their beginning on, or none", async () => {
+      const { chapters } = made.source;
+      if (chapters === undefined) return;
+      expect(await chapters("no-such-id", call())).toBeNull();
+      const found = await chapters((await searched())?.id ?? "", call());
+      expect(found?.chapters[0]?.startMs).toBe(0);
+      expect(found?.chapters.every(({ startMs, endMs }) => endMs >= startMs)).toBe(true);
+      expect(found?.chapters.at(-1)?.endMs).toBe(found?.durationMs);
+    });
+
     test("says only what it knows: no field is empty, and what it says survives JSON", async () => {
       const found = await searched();
       for (const value of Object.values(found?.fields ?? {})) {

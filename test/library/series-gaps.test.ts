@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { seriesGaps } from "../../src/library/series-gaps.ts";
 
 const of = (series: string, author: string | null, ...positions: readonly (string | null)[]) =>
-  positions.map((position) => ({ series, position, author }));
+  positions.map((position) => ({ bookId: "b", series, position, author }));
 
 test("names the whole numbers that are missing below the highest, in the spelling that is used most", () => {
   const places = [

@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type AudioTags, makeAudio } from "../../src/demo/audio/make-audio.ts";
+import { type AudioContent, type AudioTags, makeAudio } from "../../src/demo/audio/make-audio.ts";
 import { type RunningRunner, startRunner } from "../fixtures/runner.ts";
 import { type KnownBook, type SourceServer, startSourceServer } from "../fixtures/source-server.ts";
 
@@ -22,11 +22,16 @@ afterEach(async () => {
   rmSync(dir, { recursive: true });
 });
 
-async function addBook(root: string, folder: string, tags: AudioTags): Promise<void> {
+async function addBook(
+  root: string,
+  folder: string,
+  tags: AudioTags,
+  sound: Pick<AudioContent, "durationSeconds" | "chapters"> = {},
+): Promise<void> {
   const place = path.join(dir, root, folder);
   if (!roots.includes(root)) roots.push(root);
   mkdirSync(place, { recursive: true });
-  await makeAudio(path.join(place, "01.mp3"), { tags });
+  await makeAudio(path.join(place, "01.mp3"), { tags, ...sound });
 }
 
 async function start(
@@ -228,6 +233,16 @@ describe("a source that is ill", () => {
     expect(events).toContainEqual(
       expect.objectContaining({ event_type: "breaker_opened", source: "open-library" }),
     );
+    // Nobody wants anything of it any more: it finds out by itself whether it is back, at a slower and slower pace.
+    const asked = () => server.requests.filter((request) => request.startsWith("/open-library")).length;
+    const before = asked();
+    await expect.poll(asked, { timeout: 10_000 }).toBe(before + 1);
+    expect(server.requests.at(-1)).toMatch(/Pride/);
+    server.behave("open-library", "works");
+    await delay(3_000);
+    expect(asked()).toBe(before + 1);
+    await runner.state<Breaker>("breaker/open-library", ({ state }) => state === "closed");
+    expect(asked()).toBe(before + 2);
   });
 
   test("is switched off and on by hand, and stays off over a restart", async () => {
@@ -373,6 +388,92 @@ describe("what sources say", () => {
     for (const file of ["breakers.json", "operations.db", "commands.db"]) {
       expect(readFileSync(path.join(dir, "data", file), "latin1")).not.toContain("canary-4711");
     }
+  });
+});
+
+test("a series is spelled alike in all books of its author, scanned or fetched", async () => {
+  const author = "James Corey";
+  const spellings = ["The Expanse", "The Expanse", "Expanse", "the expanse series"];
+  for (const [index, series] of spellings.slice(0, 3).entries()) {
+    const album = `Part ${index}`;
+    await addBook("library", album, { album, artist: author, series, seriesPart: `${index + 1}` });
+  }
+  const [known] = titles;
+  const last = { title: known?.title ?? "", author, asin: "B000000009" };
+  await addBook("library", "Last", { album: last.title, artist: author });
+  await start([{ ...last, series: { name: spellings[3] ?? "", position: "4" } }], ["audnexus"]);
+  await runner.ask("scan");
+  const names = async () => {
+    const [found] = await runner.ask("query", { text: "Corey" });
+    const items: { series: { name: string }[] }[] = found?.data.items;
+    return items.flatMap(({ series }) => series.map(({ name }) => name));
+  };
+  expect(await names()).toEqual(["The Expanse", "The Expanse", "The Expanse"]);
+  await runner.ask("fetch");
+  expect(await names()).toEqual(["The Expanse", "The Expanse", "The Expanse", "The Expanse"]);
+  // What is in the files goes on counting.
+  await addBook("library", "Part 2", { album: "Part 2", artist: author, series: "Other", seriesPart: "1" });
+  await runner.ask("scan");
+  expect((await names()).sort()).toEqual(["Other", "The Expanse", "The Expanse", "The Expanse"]);
+});
+
+test("chapters come from a source where the book has none, and the recording is the same", async () => {
+  const books: KnownBook[] = ["Chaptered", "Own Chapters", "Another Recording"].map((title, index) => ({
+    title,
+    author: "Ann Writer",
+    asin: `B00000000${index}`,
+    chapters: ["Opening", "One", "Two"].map((each) => ({
+      title: each,
+      lengthMs: title === "Another Recording" ? 40_000 : 32_500,
+    })),
+  }));
+  for (const { title, author, asin = "" } of books) {
+    const chapters = [{ title: "Mine", startMs: 0, endMs: 96_000 }];
+    await addBook(
+      "library",
+      `${author}/${title}`,
+      { album: title, artist: author, asin },
+      { durationSeconds: 96, ...(title === "Own Chapters" ? { chapters } : {}) },
+    );
+  }
+  await start(books, ["audnexus"]);
+  await runner.ask("scan");
+  const bookOf = async (title: string) => {
+    const [found] = await runner.ask("query", { text: title });
+    return (await runner.ask("book", { id: found?.data.items[0].id }))[0]?.data;
+  };
+  expect((await runner.ask("fetch")).at(-1)).toMatchObject({ data: { summary: { matched: 3 } } });
+  const chaptered = await bookOf("Chaptered");
+  expect(chaptered).toMatchObject({ chapter_count: 3, provenance: { chapters: "audnexus" } });
+  expect(chaptered.chapters[1]).toEqual({ title: "One", start_ms: 32_500, end_ms: 65_000 });
+  expect(await bookOf("Own Chapters")).toMatchObject({
+    chapters: [{ title: "Mine" }],
+    provenance: { chapters: "embedded" },
+  });
+  expect(await bookOf("Another Recording")).toMatchObject({
+    chapter_count: 1,
+    provenance: { chapters: "files" },
+  });
+  // Three books by their ids together, and the chapters of the two that have none.
+  expect(server.requests).toHaveLength(3);
+
+  await runner.ask("scan", { force: true });
+  server.behave("audnexus", "fails");
+  expect((await runner.ask("fetch")).at(-1)).toMatchObject({ data: { summary: { changed: 0 } } });
+  expect(await bookOf("Chaptered")).toEqual(
+    expect.objectContaining({ chapter_count: 3, provenance: chaptered.provenance }),
+  );
+  expect(server.requests).toHaveLength(3);
+  const rejected = { book: chaptered.id, source: "audnexus", id: "B000000000", reject: true };
+  expect((await runner.ask("match", rejected))[0]?.data).toMatchObject({
+    chapter_count: 1,
+    provenance: { chapters: "files" },
+  });
+  server.behave("audnexus", "works");
+  const chosen = { book: chaptered.id, source: "audnexus", id: "B000000000" };
+  expect((await runner.ask("match", chosen))[0]?.data).toMatchObject({
+    chapter_count: 3,
+    provenance: { chapters: "audnexus" },
   });
 });
 

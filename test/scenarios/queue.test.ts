@@ -174,6 +174,8 @@ test("answers for its health and its figures over HTTP", async () => {
   const text = await (await fetch(`${address}/metrics`)).text();
   expect(text).toContain('tomekeeper_operations_ended_total{kind="scan",state="completed"} 1');
   expect(text).toContain('tomekeeper_queue_workers{bound="min"} 2');
+  expect(text).toContain('tomekeeper_breaker_state{source="open-library"} 0');
+  expect(text).toContain('tomekeeper_source_requests{source="open-library"} 0');
   expect((await fetch(`${address}/metrics`, { method: "POST" })).status).toBe(405);
   expect((await fetch(`${address}/other`)).status).toBe(404);
 });
