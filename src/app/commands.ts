@@ -10,6 +10,7 @@ import type { QueryAnswer } from "../library/queries.ts";
 import { seriesGaps } from "../library/series-gaps.ts";
 import type { Queue } from "../queue/port.ts";
 import type { Catalogue } from "../store/ports.ts";
+import { seriesPlaces } from "../store/series-places.ts";
 import { createFetchHandlers, type FetchParts } from "./fetch-commands.ts";
 import { createOrganizeHandlers, type OrganizeParts } from "./organize-commands.ts";
 import { type RootFolder, resolveFolder, scopeOf } from "./roots.ts";
@@ -52,13 +53,15 @@ export function createHandlers(parts: CommandParts): CommandHandlers {
       },
     },
     query: {
-      run: (input) => {
+      run: async (input) => {
         const { text, author, series, narrator, state, sort, gaps, limit, offset } = input;
         const answer = parts.query({ text, author, series, narrator, state, sort, limit, offset });
         const { total, generation, cached } = answer;
         const items = answer.items.map(wireBookSummary);
         if (!gaps) return { data: { items, total, generation, cached } };
-        const found = seriesGaps(placesOf(catalogue.seriesPlaces(), author, series)).slice(0, shownGaps);
+        const places: SeriesPlace[] = [];
+        for await (const page of seriesPlaces(catalogue)) places.push(...placesOf(page, author, series));
+        const found = seriesGaps(places).slice(0, shownGaps);
         return { data: { items, total, generation, cached, gaps: found } };
       },
     },

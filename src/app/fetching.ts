@@ -7,7 +7,7 @@ import { withChapters } from "../metadata/chapters.ts";
 import type { SourceClient } from "../metadata/client.ts";
 import { fetchPicture } from "../metadata/cover.ts";
 import { decidedLayer, enrichBook, knownIds, withoutMatch } from "../metadata/enrich.ts";
-import { createSpellings } from "../metadata/spelling.ts";
+import { learnSpellings } from "../metadata/spelling.ts";
 import type { Store } from "../store/open.ts";
 import type { BookNews } from "./announce.ts";
 import { foundIds, pagesOfRoots } from "./chosen-books.ts";
@@ -90,7 +90,7 @@ export function createFetching({ rootIds, live, store, sources, onBooks }: Fetch
     };
     const unavailable = new Set<string>();
     const coverProblems: CoverProblem[] = [];
-    const spellings = createSpellings(catalogue.seriesPlaces());
+    const spellings = await learnSpellings(catalogue);
 
     async function fetchBook(id: string): Promise<void> {
       signal.throwIfAborted();

@@ -66,9 +66,9 @@ export function createScanning(options: ScanningOptions): Scanning {
   };
 
   /** What a scan brings may spell a series otherwise than the books of it that are there. */
-  function spellSeries(operationId: string, summary: Readonly<Record<string, unknown>>): void {
+  async function spellSeries(operationId: string, summary: Readonly<Record<string, unknown>>): Promise<void> {
     if (summary["added"] === 0 && summary["changed"] === 0) return;
-    const { changed } = unifySpellings(store.catalogue, operationId);
+    const { changed } = await unifySpellings(store.catalogue, operationId);
     if (changed.length > 0) onBooks(operationId, { added: [], changed, missing: [], needsReview: [] });
   }
 
@@ -83,7 +83,7 @@ export function createScanning(options: ScanningOptions): Scanning {
         const run = createScanRun({ ...deps, onBooks: (news) => onBooks(operation.id, news) });
         const summary = await run(operation, context);
         rootStates.set(rootId, true);
-        spellSeries(operation.id, summary);
+        await spellSeries(operation.id, summary);
         return summary;
       } catch (error) {
         if (error instanceof AppError && (error.code === "root_unavailable" || error.code === "disk_lost")) {

@@ -4,18 +4,19 @@ import { composeFields } from "../domain/compose.ts";
 import { personKey } from "../domain/people.ts";
 import { seriesKey } from "../domain/series.ts";
 import type { Catalogue } from "../store/ports.ts";
+import { seriesPlaces } from "../store/series-places.ts";
 
 /** How the series of each author are spelled. */
 export interface Spellings {
+  learn(places: readonly SeriesPlace[]): void;
   /** The layer with its series spelled as those of the same author are; what the user has set is left alone. */
   unify(book: Pick<Book, "layers">, layer: MatchLayer | null): MatchLayer | null;
   isUsual(place: SeriesPlace): boolean;
 }
 
 /** Knows the spellings of all books; the one that most books of an author have is that of the next too. */
-export function createSpellings(places: readonly SeriesPlace[]): Spellings {
+export function createSpellings(): Spellings {
   const counts = new Map<string, Map<string, number>>();
-  for (const { series, author } of places) count(series, author);
 
   function count(series: string, author: string | null): void {
     const key = keyOf(series, author);
@@ -31,6 +32,9 @@ export function createSpellings(places: readonly SeriesPlace[]): Spellings {
   }
 
   return {
+    learn: (places) => {
+      for (const { series, author } of places) count(series, author);
+    },
     isUsual: ({ series, author }) => spelled(series, author) === series,
     unify: (book, layer) => {
       const { spelling: _spelling, ...plain } = layer ?? {};
@@ -46,20 +50,27 @@ export function createSpellings(places: readonly SeriesPlace[]): Spellings {
   };
 }
 
+/** All that the catalogue knows. */
+export async function learnSpellings(catalogue: Pick<Catalogue, "seriesPlaces">): Promise<Spellings> {
+  const spellings = createSpellings();
+  for await (const places of seriesPlaces(catalogue)) spellings.learn(places);
+  return spellings;
+}
+
 /** Spells all series alike for each author, and answers with what that has changed. */
-export function unifySpellings(
+export async function unifySpellings(
   catalogue: Pick<Catalogue, "seriesPlaces" | "setMatch" | "book">,
   operationId: string,
-): Pick<CommitOutcome, "changed"> {
-  const places = catalogue.seriesPlaces();
-  const spellings = createSpellings(places);
+): Promise<Pick<CommitOutcome, "changed">> {
+  const spellings = await learnSpellings(catalogue);
   const changed: BookSummary[] = [];
-  for (const place of places) {
-    const book = spellings.isUsual(place) ? null : catalogue.book(place.bookId);
-    if (book === null) continue;
-    changed.push(
-      ...catalogue.setMatch(book.id, (layer) => spellings.unify(book, layer), operationId).changed,
-    );
+  for await (const places of seriesPlaces(catalogue)) {
+    for (const place of places) {
+      const book = spellings.isUsual(place) ? null : catalogue.book(place.bookId);
+      if (book === null) continue;
+      const spelled = (layer: MatchLayer | null) => spellings.unify(book, layer);
+      changed.push(...catalogue.setMatch(book.id, spelled, operationId).changed);
+    }
   }
   return { changed };
 }

@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import type { BookState, BookSummary } from "../domain/book.ts";
-import type { BookPage, BookQuery, BookSort, SeriesPlace } from "../domain/catalogue.ts";
+import type { BookPage, BookQuery, BookSort, SeriesPlacePage } from "../domain/catalogue.ts";
 import { foldText } from "../domain/text.ts";
 import { BookOrders, pageOf } from "./book-orders.ts";
 import {
@@ -76,18 +76,28 @@ export class CatalogueReader {
     return rows.map((row) => summaryOf(row, this.stateOf(row)));
   }
 
-  seriesPlaces(): readonly SeriesPlace[] {
+  seriesPlaces(after: number, limit: number): SeriesPlacePage {
+    const end = this.#prepare(`
+      SELECT max(number) AS last, count(*) AS books
+      FROM (SELECT number FROM books WHERE number > ? ORDER BY number LIMIT ?)`).get(after, limit);
+    if (end === undefined || integer(end, "books") === 0) return { places: [], next: null };
+    const next = integer(end, "last");
     const rows = this.#prepare(`
       SELECT books.id, each.value ->> 'name' AS series, each.value ->> 'position' AS position,
         summary ->> '$.authors[0]' AS author
       FROM books JOIN book_documents ON book = number, json_each(summary, '$.series') AS each
-      WHERE state <> ? ORDER BY number`).all(stateNumber("missing"));
-    return rows.map((row) => ({
+      WHERE number > ? AND number <= ? AND state <> ? ORDER BY number`).all(
+      after,
+      next,
+      stateNumber("missing"),
+    );
+    const places = rows.map((row) => ({
       bookId: text(row, "id"),
       series: text(row, "series"),
       position: textOrNull(row, "position"),
       author: textOrNull(row, "author"),
     }));
+    return { places, next: integer(end, "books") < limit ? null : next };
   }
 
   stateOf(row: Row): BookState {

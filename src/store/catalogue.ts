@@ -210,8 +210,10 @@ class SqliteCatalogue implements CatalogueFile {
     return this.#guarded(() => this.#reader.page(query));
   }
 
-  seriesPlaces(): ReturnType<CatalogueReader["seriesPlaces"]> {
-    return this.#guarded(() => this.#reader.seriesPlaces());
+  seriesPlaces(
+    ...args: Parameters<CatalogueReader["seriesPlaces"]>
+  ): ReturnType<CatalogueReader["seriesPlaces"]> {
+    return this.#guarded(() => this.#reader.seriesPlaces(...args));
   }
 
   totals(): LibraryTotals & { readonly roots: Readonly<Record<string, LibraryTotals>> } {

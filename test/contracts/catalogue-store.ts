@@ -485,9 +485,16 @@ export function catalogueContract(name: string, createBackend: () => Promise<Cat
         const series = [{ name: "Saga", position: "2" }];
         const { id } = add("A", { fields: { title: "x", authors: ["Anna Autor", "Ben"], series } });
         add("B", { fields: { title: "y" } });
-        expect(catalogue.seriesPlaces()).toEqual([
-          { bookId: id, series: "Saga", position: "2", author: "Anna Autor" },
-        ]);
+        const { id: other } = add("C", {
+          fields: { title: "z", series: [{ name: "Saga", position: null }] },
+        });
+        const place = { bookId: id, series: "Saga", position: "2", author: "Anna Autor" };
+        const first = catalogue.seriesPlaces(0, 2);
+        expect(first).toEqual({ places: [place], next: expect.any(Number) });
+        expect(catalogue.seriesPlaces(first.next ?? 0, 2)).toEqual({
+          places: [expect.objectContaining({ bookId: other, position: null })],
+          next: null,
+        });
       });
     });
 

@@ -1,9 +1,16 @@
 import { expect, test } from "vitest";
 import type { Book, BookFields, MatchLayer } from "../../src/domain/book.ts";
+import type { SeriesPlace } from "../../src/domain/catalogue.ts";
 import { composeFields } from "../../src/domain/compose.ts";
-import { createSpellings } from "../../src/metadata/spelling.ts";
+import { createSpellings as create } from "../../src/metadata/spelling.ts";
 
 const book = (layers: Book["layers"]) => ({ layers }) as Book;
+function createSpellings(places: readonly SeriesPlace[] = []) {
+  const spellings = create();
+  spellings.learn(places);
+  return spellings;
+}
+
 const place = (series: string, author = "Ann Writer") => ({ bookId: "b", series, position: "1", author });
 const layer = (name: string): MatchLayer => ({
   authors: ["Ann Writer"],
@@ -35,7 +42,7 @@ test("leaves alone another author's series, a new one, and what the user has set
 });
 
 test("a spelling that one operation brings is that of the books after it", () => {
-  const spellings = createSpellings([]);
+  const spellings = createSpellings();
   spellings.unify(book({}), layer("The Expanse"));
   expect(composed(spellings.unify(book({}), layer("expanse"))).fields.series).toEqual([
     { name: "The Expanse", position: "3" },
