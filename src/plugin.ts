@@ -5,7 +5,7 @@ import type { BookField, BookFields, Chapter } from "./domain/book.ts";
  * checked, scored and merged by the core; a source only asks, and translates the answer.
  */
 
-export type { BookFields, Chapter, SeriesPosition } from "./domain/book.ts";
+export type { BookFields, SeriesPosition } from "./domain/book.ts";
 export { splitPeople } from "./domain/people.ts";
 export { plainText } from "./domain/plain-text.ts";
 export { normalizePosition, parseSeries } from "./domain/series.ts";
