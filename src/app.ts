@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { plugins } from "../plugins/index.ts";
+import { plugins as builtIn } from "../plugins/index.ts";
 import { createDiagnosis, refuseFatal } from "./app/diagnosis.ts";
+import { hubAccess } from "./app/hubs.ts";
+import { loadPlugins } from "./app/load-plugins.ts";
 import { createLogger } from "./app/logger.ts";
 import { buildRunner, type Runner } from "./app/runner.ts";
 import { openTransport } from "./app/transport.ts";
@@ -60,7 +62,18 @@ export async function startApp(options: AppOptions): Promise<RunningApp> {
     refuseFatal(diagnostics);
     store.catalogue.configureRoots(config.roots);
 
-    const { transport, url, close } = await openTransport({ config, base, nodeId: store.nodeId, log });
+    const plugins = [...builtIn, ...(await loadPlugins(config))];
+    const hubs = hubAccess(
+      plugins.filter((plugin) => plugin.kind === "hub"),
+      config,
+    );
+    const { transport, url, close } = await openTransport({
+      config,
+      base,
+      nodeId: store.nodeId,
+      hubs,
+      log,
+    });
     releases.defer(close);
     const runner = buildRunner({
       config,

@@ -1,3 +1,5 @@
+import type { z } from "zod";
+import type { CommandData, CommandInput, CommandName, StateBody, StateKey } from "./bus/topics.ts";
 import type { BookField, BookFields, Chapter } from "./domain/book.ts";
 
 /*
@@ -5,7 +7,9 @@ import type { BookField, BookFields, Chapter } from "./domain/book.ts";
  * checked, scored and merged by the core; a source only asks, and translates the answer.
  */
 
+export { eventTypes } from "./bus/payloads.ts";
 export type { BookFields, SeriesPosition } from "./domain/book.ts";
+export { strategies } from "./domain/organize.ts";
 export { splitPeople } from "./domain/people.ts";
 export { plainText } from "./domain/plain-text.ts";
 export { normalizePosition, parseSeries } from "./domain/series.ts";
@@ -119,4 +123,83 @@ export interface ParserPlugin {
   create(settings: Readonly<Record<string, unknown>>): NameParser;
 }
 
-export type Plugin = SourcePlugin | ParserPlugin;
+/** A message of a hub's own topics. An empty payload takes a retained one away. */
+export interface HubMessage {
+  readonly topic: string;
+  readonly payload: string;
+}
+
+/** An event of the runner, as it goes out. */
+export interface HubEvent {
+  readonly event_type: string;
+  readonly [attribute: string]: unknown;
+}
+
+/** What a hub's plugin works with, and nothing else. */
+export interface HubContext<Settings> {
+  /** Its section of the configuration, as its own schema has read it. */
+  readonly settings: Settings;
+  readonly runner: {
+    readonly node: string;
+    /** A UUID, the same for as long as the data folder is. */
+    readonly nodeId: string;
+    /** The runner's own topics are below it. */
+    readonly base: string;
+    readonly version: string;
+  };
+  /** Names of what has a breaker: the sources in use, and a parser of names. */
+  readonly sources: readonly string[];
+  readonly log: { info(message: string): void; warn(message: string): void };
+  /** Told at once what is so now, and then of each change, before it has gone out. Returns what ends it. */
+  onState<K extends StateKey>(key: K, listener: (body: StateBody<K>) => void): () => void;
+  onEvent(listener: (event: HubEvent) => void): () => void;
+  /** As a command on the bus. Of one that starts operations it resolves when they are accepted. Throws its error. */
+  command<C extends CommandName>(name: C, input: Partial<CommandInput<C>>): Promise<Outcome<C>>;
+  readonly mqtt: {
+    /** Retained messages that go out at every connection, before the runner says that it is online. */
+    announce(messages: () => readonly HubMessage[], delivered?: () => void): void;
+    /** An exact topic; from before the first connection on. */
+    listen(topic: string, onMessage: (payload: string) => void): void;
+    /** Retained, kept for the next connection where there is none. */
+    publish(message: HubMessage): void;
+    /** Sends all announcements and all state again: a hub has come up, or has lost what it knew. */
+    repeat(): void;
+  };
+  /** What it has to know of its last run; JSON. Null before the first `put`. */
+  readonly memory: { get(): unknown; put(value: unknown): Promise<void> };
+}
+
+type Outcome<C extends CommandName> =
+  | { readonly data: CommandData<C> }
+  | { readonly operationIds: readonly string[] };
+
+/** Makes the runner a device of a hub, or what else wants to live on the bus beside it. */
+export interface HubPlugin<Settings = unknown> {
+  readonly kind: "hub";
+  readonly name: string;
+  /** Whether it runs where the configuration says nothing of it. */
+  readonly isOnByDefault: boolean;
+  /** Of its section below `plugins`, `enabled` aside. */
+  readonly settings: z.ZodType<Settings>;
+  /** What others may do with its topics at the embedded broker. */
+  access(settings: Settings): {
+    /** Exact topics that whoever may send commands may publish: the hub's birth message. */
+    readonly publish: readonly string[];
+    /** First levels that everybody may read. */
+    readonly read: readonly string[];
+  };
+  /** Topic filters that match all it ever retains for this runner, and nothing of anybody else. */
+  owns(settings: Settings, nodeId: string): readonly string[];
+  /** Begins, and returns what ends it. Everything thrown here or in what it has registered ends it alone. */
+  start(context: HubContext<Settings>): HubStop | Promise<HubStop>;
+  /** It ran before and is switched off now: takes away what it has left on the bus. */
+  leave?(context: HubContext<Settings>): void;
+}
+
+export type HubStop = () => void | Promise<void>;
+
+export type Plugin = SourcePlugin | ParserPlugin | AnyHubPlugin;
+
+/** Its settings are what its own schema makes of them. */
+// biome-ignore lint/suspicious/noExplicitAny: the schema and the functions of one plugin agree, whatever the type
+export type AnyHubPlugin = HubPlugin<any>;

@@ -80,7 +80,9 @@ export function createHandlers(parts: CommandParts): CommandHandlers {
     },
     cancel: {
       run: async ({ operation_id }) => {
-        const { id, state } = await queue.cancel(operation_id);
+        const wanted = operation_id ?? queue.snapshot().running[0]?.operationId;
+        if (wanted === undefined) throw new AppError("not_found", "Nothing runs that could be cancelled");
+        const { id, state } = await queue.cancel(wanted);
         return { data: { operation_id: id, state } };
       },
     },

@@ -30,6 +30,7 @@ import { createHandlers, scanRequest } from "./commands.ts";
 import type { Diagnosis } from "./diagnosis.ts";
 import { createFetching } from "./fetching.ts";
 import { createHeartbeat } from "./heartbeat.ts";
+import { createHubs, type Hubs } from "./hubs.ts";
 import { liveSettings } from "./live-settings.ts";
 import type { Logger } from "./logger.ts";
 import { createOrganizing } from "./organizing.ts";
@@ -86,14 +87,26 @@ export function buildRunner(parts: RunnerParts): Runner {
   let isWindowHeld = false;
   let diagnosing = Promise.resolve(diagnostics);
 
-  const bus = createBus({
+  const { plugins } = parts;
+  const hubs = createHubs({
+    config,
+    plugins: plugins.filter((plugin) => plugin.kind === "hub"),
+    nodeId: store.nodeId,
+    memory: store.pluginMemory,
+    log,
+    bus: () => bus,
+    handlers: () => handlers,
+    onFailed: () => publishInfo(),
+  });
+  releases.defer(() => hubs.stop());
+  const bus = heardBy(hubs, {
     node: config.node,
     nodeId: store.nodeId,
     bootId: parts.bootId,
     transport: parts.transport,
     commandStore: store.commands,
     findOperation: (id) => queue.get(id),
-    extensions: [],
+    extensions: hubs.extensions,
     clock: systemClock,
     random: Math.random,
     onOnline: () => heartbeat.beat(),
@@ -131,7 +144,7 @@ export function buildRunner(parts: RunnerParts): Runner {
   });
   const sources = createSources({
     config,
-    plugins: parts.plugins,
+    plugins,
     store,
     log,
     onChange: (snapshot, before) => {
@@ -223,29 +236,28 @@ export function buildRunner(parts: RunnerParts): Runner {
   const publishLibrary = coalesce(librarySpacingMs, () =>
     bus.publishState("library", wireLibrary(catalogue.totals())),
   );
-  bus.handle(
-    createHandlers({
-      roots: config.roots,
-      isOnline: rootStates.isOnline,
-      queue,
-      catalogue,
-      query,
-      findOperation: (id) => queue.get(id),
-      operationsOf: (transaction) => store.operations.byTransaction(transaction),
-      diagnose,
-      reload,
-      configure,
-      publishQueue: () => publishQueue.wish(),
-      organizing,
-      fetching,
-      sources,
-      onBookSet: (book) => {
-        announcer.bookChanged(book);
-        follow([book.id]);
-        publishLibrary.wish();
-      },
-    }),
-  );
+  const handlers = createHandlers({
+    roots: config.roots,
+    isOnline: rootStates.isOnline,
+    queue,
+    catalogue,
+    query,
+    findOperation: (id) => queue.get(id),
+    operationsOf: (transaction) => store.operations.byTransaction(transaction),
+    diagnose,
+    reload,
+    configure,
+    publishQueue: () => publishQueue.wish(),
+    organizing,
+    fetching,
+    sources,
+    onBookSet: (book) => {
+      announcer.bookChanged(book);
+      follow([book.id]);
+      publishLibrary.wish();
+    },
+  });
+  bus.handle(handlers);
 
   function operationChanged(operation: Operation, previous: OperationState | null): void {
     publishQueue.wish();
@@ -324,7 +336,7 @@ export function buildRunner(parts: RunnerParts): Runner {
       version,
       node: config.node,
       node_id: store.nodeId,
-      plugins: sources.plugins,
+      plugins: [...sources.plugins, ...hubs.states()],
       roots: config.roots.map(({ id, kind }) => ({
         id,
         kind,
@@ -470,6 +482,8 @@ export function buildRunner(parts: RunnerParts): Runner {
     bus.publishState("diagnostics", { worst: diagnostics.worst, checks: diagnostics.checks });
     publishQueue.wish();
     publishLibrary.wish();
+    await hubs.start(sources.snapshots().map(({ source }) => source));
+    publishInfo();
     heartbeat.start();
     releases.defer(() => bus.stop());
     releases.defer(() => {
@@ -504,6 +518,22 @@ export function buildRunner(parts: RunnerParts): Runner {
   }
 
   return { bus, start, storeChanged: diagnoseSoon };
+}
+
+/** The bus, with plugins that hear what is said on it. */
+function heardBy(hubs: Hubs, options: Parameters<typeof createBus>[0]): Bus {
+  const bus = createBus(options);
+  return {
+    ...bus,
+    publishState: (key, body) => {
+      hubs.stateChanged(key, body);
+      bus.publishState(key, body);
+    },
+    publishEvent: (event) => {
+      hubs.happened(event);
+      bus.publishEvent(event);
+    },
+  };
 }
 
 /** What makes two outcomes differ: a new message about the same state is no news. */

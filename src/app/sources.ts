@@ -172,11 +172,11 @@ function startPlugins(plugins: readonly Plugin[], config: Config, log: Logger): 
         const source = createSource(plugin, config);
         if (source === null) continue;
         sources.push(source);
-      } else {
+      } else if (plugin.kind === "parser") {
         const settings = config.plugins[name];
-        if (settings?.enabled !== true) continue;
+        if (settings === undefined || settings.enabled === false) continue;
         parser = plugin.create(settings);
-      }
+      } else continue;
       states.push({ name, state: "running", error: null });
     } catch (error) {
       const { message } = toErrorRecord(error);

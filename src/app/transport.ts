@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { createEmbeddedBroker } from "../bus/broker.ts";
+import type { AccessRules } from "../bus/broker-access.ts";
 import { clientIdOf } from "../bus/bus.ts";
 import type { Transport } from "../bus/connection.ts";
 import type { BusLog } from "../bus/ports.ts";
@@ -18,11 +19,19 @@ interface TransportOptions {
   readonly config: Config;
   readonly base: string;
   readonly nodeId: string;
+  /** What hubs need beside our own topics, at the embedded broker. */
+  readonly hubs: AccessRules["hubs"];
   readonly log: BusLog;
 }
 
 /** The way to the configured broker, or one of our own where none is configured. Throws `config_invalid`. */
-export async function openTransport({ config, base, nodeId, log }: TransportOptions): Promise<OpenTransport> {
+export async function openTransport({
+  config,
+  base,
+  nodeId,
+  hubs,
+  log,
+}: TransportOptions): Promise<OpenTransport> {
   const { url, username, password, ca, embedded } = config.mqtt;
   if (url !== null) {
     const authority = ca === null ? null : await readAuthority(ca);
@@ -36,7 +45,7 @@ export async function openTransport({ config, base, nodeId, log }: TransportOpti
     tls: embedded.tls,
     allowPlaintext: embedded.allow_plaintext,
     base,
-    hubs: { publish: [], read: [] },
+    hubs,
     runnerClientId: clientIdOf(nodeId),
     log,
   });

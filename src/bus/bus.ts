@@ -15,6 +15,8 @@ export interface BusExtension {
   readonly listensTo: readonly { readonly topic: string; readonly onMessage: (payload: Buffer) => void }[];
   /** Retained messages that are published at every connection, before the runner says that it is online. */
   readonly announces: () => readonly { readonly topic: string; readonly payload: string }[];
+  /** The broker has all of them. */
+  readonly delivered: () => void;
 }
 
 interface BusOptions {
@@ -64,6 +66,10 @@ export interface Bus {
   stop(): Promise<void>;
   publishState<K extends StateKey>(key: K, body: StateBody<K>): void;
   publishEvent(event: BusEvent): void;
+  /** A retained message of a plugin's own topics. */
+  publishRetained(topic: string, payload: string): void;
+  /** Sends all announcements, availability and state again: somebody has lost what was known. */
+  repeat(): void;
   /** Best effort. `message` must hold no secret. */
   publishLog(level: string, message: string): void;
   /** To be called for every operation that ends. */
@@ -91,6 +97,8 @@ export function createBus(options: BusOptions): Bus {
   const state = createStatePublisher({ base, bootId, clock, send: (message) => outbox.retain(message) });
   let commands: Commands | null = null;
   let firstUp: () => void = () => {};
+  /** The one that is online now. */
+  let up: Connection | null = null;
   const seqs = { event: 0, log: 0 };
 
   const client = new BusClient({
@@ -107,10 +115,14 @@ export function createBus(options: BusOptions): Bus {
     },
     onReady: (connection) => {
       options.onOnline();
+      up = connection;
       outbox.connect(connection);
       firstUp();
     },
-    onDown: () => outbox.disconnect(),
+    onDown: () => {
+      up = null;
+      outbox.disconnect();
+    },
   });
 
   function receive(message: IncomingMessage): void {
@@ -135,11 +147,26 @@ export function createBus(options: BusOptions): Bus {
 
   /** Discovery, then availability; all state follows. */
   async function announce(connection: Connection): Promise<void> {
-    const discovery = options.extensions.flatMap((extension) => extension.announces());
-    const online = { topic: `${base}/availability`, payload: "online" };
-    for (const announcement of [...discovery, online]) {
-      await deliver(connection, { ...announcement, qos: 1, retain: true }, log);
+    for (const extension of options.extensions) {
+      let isTaken = true;
+      for (const message of extension.announces()) {
+        isTaken = (await deliver(connection, { ...message, qos: 1, retain: true }, log)) && isTaken;
+      }
+      if (isTaken) extension.delivered();
     }
+    const online = { topic: `${base}/availability`, payload: "online" };
+    await deliver(connection, { ...online, qos: 1, retain: true }, log);
+  }
+
+  async function repeat(): Promise<void> {
+    const connection = up;
+    if (connection === null) return;
+    await announce(connection);
+    if (connection === up) outbox.repeat();
+  }
+
+  async function said(connection: Connection, message: OutgoingMessage): Promise<void> {
+    await deliver(connection, message, log);
   }
 
   function publish(topic: "event" | "log", qos: 0 | 1, body: object): void {
@@ -179,10 +206,13 @@ export function createBus(options: BusOptions): Bus {
       outbox.giveUpDraining();
       if (commands !== null) await within(commands.recorded(), commandsTimeoutMs, clock);
       const offline = { topic: `${base}/availability`, payload: "offline", qos: 1, retain: true } as const;
-      await client.stop((connection) => within(deliver(connection, offline, log), farewellTimeoutMs, clock));
+      await client.stop((connection) => within(said(connection, offline), farewellTimeoutMs, clock));
     },
     publishState: (key, body) => state.publish(key, body),
     publishEvent: (event) => publish("event", 1, event),
+    publishRetained: (topic, payload) => outbox.retain({ topic, payload, qos: 1, retain: true }),
+    // Where the connection ends meanwhile, the next one begins with all of it.
+    repeat: () => void repeat().catch(() => {}),
     publishLog: (level, message) => publish("log", 0, { level, message: message.slice(0, longestLogLine) }),
     operationEnded: (operation) => commands?.operationEnded(operation),
     status: () => ({
@@ -194,14 +224,15 @@ export function createBus(options: BusOptions): Bus {
   };
 }
 
-/** Resolves when the broker has it or refuses it; throws when the connection ends first. */
-async function deliver(connection: Connection, message: OutgoingMessage, log: BusLog): Promise<void> {
+/** Whether the broker has taken it; throws when the connection ends first. */
+async function deliver(connection: Connection, message: OutgoingMessage, log: BusLog): Promise<boolean> {
   const settled = new Promise<string | null>((resolve) => connection.send(message, resolve));
   const ended = connection.closed.then(() => {
     throw new Error("the connection ended");
   });
   const refusal = await Promise.race([settled, ended]);
   if (refusal !== null) log.warn(`The broker does not take ${message.topic}: ${refusal}`);
+  return refusal === null;
 }
 
 /** Waits for it, but no longer than this; an error of it is left to whoever owns it. */

@@ -99,6 +99,11 @@ export class Outbox {
   /** From now on messages go this way, all last values first: the broker may have been wiped. */
   connect(link: Link): void {
     this.#link = link;
+    this.repeat();
+  }
+
+  /** Sends all last values again. */
+  repeat(): void {
     for (const topic of this.#retained.keys()) this.#unsent.add(topic);
     this.#send();
   }

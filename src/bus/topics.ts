@@ -266,7 +266,7 @@ export const commands = {
   cancel: command(
     "acts",
     "Ends an operation; a running one at its next safe point.",
-    { operation_id: id },
+    { operation_id: id.optional().describe("without it the one that has run for the longest time") },
     z.strictObject({ operation_id: id, state: z.enum(operationStates) }),
   ),
   pause: command(

@@ -204,10 +204,9 @@ function commandTable(argv: readonly string[], run: Run, line: CommandLine): Arg
       (flags) => run(async () => (await import("./operations.ts")).operations(flags, line)),
     )
     .command(
-      "cancel <id>",
-      "End an operation",
-      (command) =>
-        command.positional("id", { type: "string", demandOption: true, describe: "Id of the operation" }),
+      "cancel [id]",
+      "End an operation, without an id the one that runs",
+      (command) => command.positional("id", { type: "string", describe: "Id of the operation" }),
       (flags) => run(async () => (await import("./cancel.ts")).cancel(flags, line)),
     )
     .command(
@@ -251,6 +250,12 @@ function commandTable(argv: readonly string[], run: Run, line: CommandLine): Arg
           },
         }),
       (flags) => run(async () => (await import("./configure.ts")).configure(flags, line)),
+    )
+    .command(
+      "mqtt <what>",
+      "watch: show all that the runner says; purge: take away all that it has left on the broker",
+      (command) => command.positional("what", { choices: ["watch", "purge"] as const, demandOption: true }),
+      (flags) => run(async () => (await import("./mqtt.ts")).mqtt(flags, line)),
     )
     .command(
       "doctor",

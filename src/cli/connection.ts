@@ -77,7 +77,11 @@ export async function connectToRunner(address: RunnerAddress, limitsMs = limits)
   }
 }
 
-async function openClient(address: RunnerAddress, connectTimeoutMs: number): Promise<MqttClient> {
+/** A plain connection to the broker. Throws `no_runner` where there is none. */
+export async function openClient(
+  address: RunnerAddress,
+  connectTimeoutMs: number = limits.connectMs,
+): Promise<MqttClient> {
   const options: IClientOptions = {
     protocolVersion: 4,
     clientId: `tomekeeper_cli_${randomUUID()}`,

@@ -14,15 +14,21 @@ export async function findRunner(
   flags: PlaceFlags,
   line: Pick<CommandLine, "env" | "cwd" | "home">,
 ): Promise<RunnerLink> {
+  return await connectToRunner(findBroker(flags, line));
+}
+
+/** The broker that the runner is at, or was; as `findRunner`, and whether it runs or not. */
+export function findBroker(
+  flags: PlaceFlags,
+  line: Pick<CommandLine, "env" | "cwd" | "home">,
+): RunnerAddress {
   const result = configOf(flags, line);
   const address = flags.broker === undefined ? localAddress(flags, result, line) : brokerAddress(result);
-  if (address === null) {
-    throw new AppError(
-      "no_runner",
-      `no runner uses ${result.config.data_dir}: start one with \`tomekeeper run\`, or name its data folder (--data) or broker (--broker)`,
-    );
-  }
-  return await connectToRunner(address);
+  if (address !== null) return address;
+  throw new AppError(
+    "no_runner",
+    `no runner uses ${result.config.data_dir}: start one with \`tomekeeper run\`, or name its data folder (--data) or broker (--broker)`,
+  );
 }
 
 function localAddress(

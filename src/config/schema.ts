@@ -589,7 +589,17 @@ export const configSchema = z
     plugins: z
       .record(
         z.string().regex(/^[a-z0-9-]{1,64}$/),
-        z.looseObject({ enabled: z.boolean().default(true).meta(about("Whether it runs.")) }),
+        z.looseObject({
+          enabled: z
+            .boolean()
+            .optional()
+            .meta(about("Whether it runs. Default: true where it has a section, and for `home-assistant`.")),
+          module: z
+            .string()
+            .min(1)
+            .optional()
+            .meta(about("Of a plugin that does not come with Tomekeeper: its file.", { isPath: true })),
+        }),
       )
       .default({})
       .meta(about("Plugins by name; their further keys are their own.")),

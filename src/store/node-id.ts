@@ -11,15 +11,26 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  * file that holds something else throws `store_damaged` and is not replaced.
  */
 export async function readNodeId(dataDir: string): Promise<string> {
-  const file = path.join(dataDir, "node-id");
-  let content: string;
+  const known = await findNodeId(dataDir);
+  if (known !== null) return known;
+  const made = randomUUID();
+  await writeDurably(fileIn(dataDir), `${made}\n`);
+  return made;
+}
+
+/** The one that is kept; null where there is none. Throws `store_damaged`. */
+export async function findNodeId(dataDir: string): Promise<string | null> {
+  const file = fileIn(dataDir);
   try {
-    content = (await readFile(file, "utf8")).trim();
+    const content = (await readFile(file, "utf8")).trim();
+    if (!uuid.test(content)) throw new AppError("store_damaged", `${file} does not hold a UUID`);
+    return content;
   } catch (error) {
-    if (systemCode(error) !== "ENOENT") throw error;
-    content = randomUUID();
-    await writeDurably(file, `${content}\n`);
+    if (systemCode(error) === "ENOENT") return null;
+    throw error;
   }
-  if (!uuid.test(content)) throw new AppError("store_damaged", `${file} does not hold a UUID`);
-  return content;
+}
+
+function fileIn(dataDir: string): string {
+  return path.join(dataDir, "node-id");
 }

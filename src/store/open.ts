@@ -15,6 +15,7 @@ import { openJournals } from "./journals.ts";
 import { acquireLock, type DataLock } from "./lock.ts";
 import { readNodeId } from "./node-id.ts";
 import { openOperations } from "./operations.ts";
+import { openPluginMemory, type PluginMemory } from "./plugin-memory.ts";
 import type {
   AnswerStore,
   Catalogue,
@@ -35,6 +36,7 @@ export interface Store {
   readonly breakers: BreakerStore;
   readonly answers: AnswerStore;
   readonly covers: CoverStore;
+  readonly pluginMemory: PluginMemory;
   /** Where it could not be opened (see `issues`) every call throws why. */
   readonly catalogue: Catalogue;
   /** The UUID of this installation. */
@@ -97,6 +99,7 @@ async function openIn(options: OpenStoreOptions, releases: (() => Promise<void>)
   const nodeId = await nodeIdOf(dataDir, report);
   const settings = await openSettings({ folder: dataDir, now, report });
   const breakers = await openBreakers({ folder: dataDir, now, report });
+  const pluginMemory = await openPluginMemory({ folder: dataDir, now, report });
   const answers = await openAnswers(dataDir, now().getTime(), report);
   releases.push(async () => answers.close());
   const fileOptions = { folder: dataDir, now, report, withdraw };
@@ -121,6 +124,7 @@ async function openIn(options: OpenStoreOptions, releases: (() => Promise<void>)
     breakers,
     answers,
     covers: createCovers(dataDir),
+    pluginMemory,
     catalogue,
     nodeId,
     get issues() {

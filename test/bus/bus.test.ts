@@ -104,7 +104,7 @@ test("announces discovery before availability, and all state after it", async ()
   const announcement = { topic: "homeassistant/device/x/config", payload: "{}" };
   const bus = makeBus(cleanup, {
     transport,
-    extensions: [{ listensTo: [], announces: () => [announcement] }],
+    extensions: [{ listensTo: [], delivered: () => {}, announces: () => [announcement] }],
   });
   bus.publishState("scan", idle);
   bus.publishEvent({ event_type: "diagnostics_changed" });
@@ -124,7 +124,10 @@ test("hears the exact topics that an extension asks for, and no others", async (
   const listensTo = [
     { topic: "homeassistant/status", onMessage: (payload: Buffer) => heard.push(payload.toString()) },
   ];
-  const bus = makeBus(cleanup, { transport, extensions: [{ listensTo, announces: () => [] }] });
+  const bus = makeBus(cleanup, {
+    transport,
+    extensions: [{ listensTo, delivered: () => {}, announces: () => [] }],
+  });
   await bus.start();
   const hub = await client(broker.url);
   await hub.client.publishAsync("homeassistant/status", "online", { qos: 1 });

@@ -379,7 +379,7 @@ test("the same transaction is answered again and does nothing twice, whatever it
 test("the same transaction does nothing twice across a restart", async () => {
   const cancelled: string[] = [];
   const cancel: CommandHandlers["cancel"] = {
-    run: ({ operation_id }) => {
+    run: ({ operation_id = "" }) => {
       cancelled.push(operation_id);
       return { data: { operation_id, state: "cancelled" } };
     },
@@ -656,7 +656,7 @@ test("ten thousand commands are each answered once, a bounded number at a time, 
   let timers = 0;
   const commands = start({
     cancel: {
-      run: async ({ operation_id }) => {
+      run: async ({ operation_id = "" }) => {
         most = Math.max(most, ++underWay);
         await new Promise((resolve) => setImmediate(resolve));
         underWay--;

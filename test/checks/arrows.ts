@@ -14,7 +14,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   app: ["config", "runner-file", "plugin", "plugins", "store", "files", ...middle, ...leaves],
   config: leaves,
   "runner-file": leaves,
-  plugin: leaves,
+  plugin: ["bus", ...leaves],
   "process-shape": [],
   ...Object.fromEntries(middle.map((area) => [area, ["store", "files", ...leaves]])),
   metadata: ["plugin", "store", "files", ...leaves],

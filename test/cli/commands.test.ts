@@ -250,7 +250,7 @@ test("operations lists them and cancel ends one", async () => {
   await startScripted(cleanup, desk, {
     handlers: {
       operations: { run: () => ({ data: { items: [item], total: 1 } }) },
-      cancel: { run: ({ operation_id }) => ({ data: { operation_id, state: "cancelled" } }) },
+      cancel: { run: ({ operation_id = "" }) => ({ data: { operation_id, state: "cancelled" } }) },
     },
   });
   const { out } = await desk.type(["operations", "--state", "failed"]);

@@ -17,6 +17,10 @@ const dune = {
   isbn: "9780441172719",
   minutes: 1262,
   year: 1965,
+  chapters: [
+    { title: "Opening Credits", lengthMs: 15_000 },
+    { title: "Book One", lengthMs: 3_600_123 },
+  ],
 };
 const nothing: SourceSettings = { baseUrl: null, token: null, region: null, file: null };
 
