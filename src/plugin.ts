@@ -179,8 +179,8 @@ export interface HubPlugin<Settings = unknown> {
   readonly name: string;
   /** Whether it runs where the configuration says nothing of it. */
   readonly isOnByDefault: boolean;
-  /** Of its section below `plugins`, `enabled` aside. */
-  readonly settings: z.ZodType<Settings>;
+  /** Of its section below `plugins`, `enabled` aside. Without it the plugin is given that as it stands there. */
+  readonly settings?: z.ZodType<Settings>;
   /** What others may do with its topics at the embedded broker. */
   access(settings: Settings): {
     /** Exact topics that whoever may send commands may publish: the hub's birth message. */

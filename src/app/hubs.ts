@@ -103,7 +103,7 @@ export function createHubs(options: HubsOptions): Hubs {
     const wasThere = options.memory.get(name) !== null;
     if (!enabled && (!wasThere || plugin.leave === undefined)) return;
     try {
-      const context = contextOf(hub, plugin.settings.parse(settings), sources);
+      const context = contextOf(hub, plugin.settings?.parse(settings) ?? settings, sources);
       running.push(hub);
       if (enabled) hub.stop = await plugin.start(context);
       else plugin.leave?.(context);
@@ -226,7 +226,8 @@ function sectionOf(
 
 /** A plugin's settings, whether it runs or not; null where they are not as it needs them. */
 export function hubSettings<T>(plugin: HubPlugin<T>, config: Config): T | null {
-  return plugin.settings.safeParse(sectionOf(plugin, config).settings).data ?? null;
+  const { settings } = sectionOf(plugin, config);
+  return plugin.settings === undefined ? (settings as T) : (plugin.settings.safeParse(settings).data ?? null);
 }
 
 /** What all plugins that run want others to be allowed at the embedded broker. A plugin that cannot say it wants nothing. */

@@ -3,6 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { isDeepStrictEqual } from "node:util";
 import type { BookDraft, BookSummary } from "../domain/book.ts";
 import type { CommitOutcome, UnitBook, UnitChange } from "../domain/catalogue.ts";
+import { composeFields } from "../domain/compose.ts";
 import { pathSortKey } from "../domain/order.ts";
 import type { Relocation } from "../domain/organize.ts";
 import { BookWriter } from "./catalogue-book-writer.ts";
@@ -19,6 +20,7 @@ import {
   storedContent,
   text,
   textOrNull,
+  withKept,
 } from "./catalogue-rows.ts";
 
 /** The operations whose books are known: as many as are kept of those that ended, at least. */
@@ -250,6 +252,32 @@ export class CatalogueWriter {
     for (const book of books) written.add(this.#writeBook(book, path, at, outcome));
   }
 
+  /**
+   * Whether anything that is shown or searched differs. Where organizing has put a book, what its folder says of it is
+   * new to the catalogue, and mostly says what was known.
+   */
+  #isNews(before: Row, draft: BookDraft, content: StoredContent, kept: KeptLayers): boolean {
+    const isThere =
+      ownState(before) !== "missing" &&
+      text(before, "root_id") === draft.rootId &&
+      text(before, "path") === draft.path &&
+      text(before, "fingerprint") === draft.fingerprint;
+    const row = isThere ? this.#statements.wholeBook.get(text(before, "id")) : undefined;
+    if (row === undefined) return true;
+    const shown = (stored: StoredContent, reviewReason: string | null) => ({
+      ...stored,
+      ...composeFields(withKept(stored, kept)),
+      layers: null,
+      reviewReason: kept.match === null && kept.user === null ? reviewReason : null,
+    });
+    const stored: StoredContent = JSON.parse(text(row, "content"));
+    const now: StoredContent = JSON.parse(JSON.stringify(content));
+    return !isDeepStrictEqual(
+      shown(stored, textOrNull(row, "review_reason")),
+      shown(now, draft.reviewReason),
+    );
+  }
+
   #writeBook({ id: knownId, draft }: UnitBook, unitPath: string, at: string, outcome: Outcome): string {
     const id = knownId ?? randomUUID();
     const before = knownId === null ? undefined : this.#statements.bookWithLayers.get(id);
@@ -263,6 +291,8 @@ export class CatalogueWriter {
       if (text(before, "unit_path") !== unitPath) this.#statements.putUnitPath.run(unitPath, number);
       return id;
     }
+    const kept = before === undefined ? { match: null, user: null } : keptLayers(before);
+    const isNews = before === undefined || this.#isNews(before, draft, content, kept);
     const book = {
       id,
       rootId: draft.rootId,
@@ -271,15 +301,16 @@ export class CatalogueWriter {
       fingerprint: draft.fingerprint,
       contentHash,
       addedAt: before === undefined ? at : text(before, "added_at"),
-      changedAt: isSame ? text(before, "changed_at") : at,
+      changedAt: isSame || (before !== undefined && !isNews) ? text(before, "changed_at") : at,
       content,
       contentJson,
       mtimes,
-      kept: before === undefined ? { match: null, user: null } : keptLayers(before),
+      kept,
       draftReviewReason: draft.reviewReason,
       missing: null,
     };
     const summary = this.#books.put(book, before);
+    if (!isNews) return id;
     if (before === undefined) outcome.added.push(summary);
     else outcome.changed.push(summary);
     outcome.touched.push(id);

@@ -231,11 +231,10 @@ describe.skipIf(mosquittoPath === null)("beside a hub (needs mosquitto)", () => 
 test("a plugin of somebody else's is loaded by its path, and ends alone when it fails", async () => {
   broker = await startMosquitto();
   await listen();
-  const settings = "{ safeParse: (data) => ({ success: true, data }), parse: (data) => data }";
   const plugin = (name: string, body: string) =>
     writeFileSync(
       path.join(dir, `${name}.mjs`),
-      `export default { kind: "hub", name: "${name}", isOnByDefault: false, settings: ${settings},
+      `export default { kind: "hub", name: "${name}", isOnByDefault: false,
         access: () => ({ publish: [], read: [] }), owns: () => [], start: (context) => { ${body} } };`,
     );
   plugin(
