@@ -258,6 +258,22 @@ function commandTable(argv: readonly string[], run: Run, line: CommandLine): Arg
       (flags) => run(async () => (await import("./mqtt.ts")).mqtt(flags, line)),
     )
     .command(
+      "backup <folder>",
+      "Copy the data folder, whole and tried, into a new folder",
+      (command) =>
+        command.positional("folder", { type: "string", demandOption: true, describe: "New folder" }),
+      (flags) => run(async () => (await import("./backup.ts")).backup(flags, line)),
+    )
+    .command(
+      "restore <folder>",
+      "Put a backup in the place of the data folder",
+      (command) =>
+        command
+          .positional("folder", { type: "string", demandOption: true, describe: "What backup has made" })
+          .option("force", { type: "boolean", default: false, describe: "Move aside what is there" }),
+      (flags) => run(async () => (await import("./backup.ts")).restoreBackup(flags, line)),
+    )
+    .command(
       "doctor",
       "Check what the runner needs",
       (command) => withSettings(command),

@@ -1,11 +1,13 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { asyncApi } from "../../src/bus/asyncapi.ts";
 import { topicReference } from "../../src/bus/reference.ts";
 import { configReference, configSchemaText } from "../../src/config/reference.ts";
 
 /** Every file that is made from code. `npm run generate` writes them, `npm run check` compares. */
 const generated: Readonly<Record<string, () => string>> = {
   "docs/reference/topics.md": topicReference,
+  "docs/reference/asyncapi.json": asyncApi,
   "docs/reference/configuration.md": configReference,
   "docs/reference/config.schema.json": configSchemaText,
 };
