@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import path from "node:path";
 import { Ajv, type Options } from "ajv";
 import addFormats from "ajv-formats";
@@ -27,7 +26,9 @@ test("the reference page names every topic, every command and every key", () => 
 });
 
 /** The specification's own schema; it is JSON Schema draft 7. */
-const specification = createRequire(import.meta.url)("@asyncapi/specs/schemas/3.0.0.json");
+const specification = JSON.parse(
+  readFileSync(new URL(import.meta.resolve("@asyncapi/specs/schemas/3.0.0.json")), "utf8"),
+);
 
 function ajv(options: Options = {}): Ajv {
   const made = new Ajv({ strict: false, allErrors: true, ...options });
