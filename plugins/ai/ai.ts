@@ -8,7 +8,7 @@ import { type BookFields, type NameParser, normalizePosition, type ParserPlugin 
  */
 
 const settingsShape = z.strictObject({
-  enabled: z.boolean(),
+  enabled: z.boolean().optional(),
   base_url: z.url({ protocol: /^https?$/ }).default("https://api.openai.com/v1"),
   model: z.string().min(1),
   api_key: z.string().min(1).nullable().default(null),

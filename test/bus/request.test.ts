@@ -29,6 +29,7 @@ test("takes an empty object for the defaults of every command that needs no key"
     "history",
     "query",
     "operations",
+    "cancel",
     "pause",
     "resume",
     "configure",

@@ -49,7 +49,7 @@ describe("the command as typed", () => {
     [["query", "--sort", "size"], "Choices"],
     [["query", "--limit", "x"], "--limit must be one whole number"],
     [["run", "--mqtt-port", "x"], "--mqtt-port must be one whole number"],
-    [["cancel"], "Not enough"],
+    [["retry"], "Not enough"],
     [[], "Name a command."],
     [["config", "foo"], "Choices"],
   ] as const)("%j is a usage error that says what to type", async (args, message) => {

@@ -44,6 +44,7 @@ interface Modelled {
   /** It stopped in the middle, and its folder is still its own. */
   keepsFolder: boolean;
   isParked: boolean;
+  isEnding: boolean;
   mergedInto: string | null;
   /** As the queue must show it now. */
   state: OperationState;
@@ -232,19 +233,25 @@ function createSubject() {
     ended(chosen);
   }
 
-  /** What the end of one means for those that wait for it. */
+  /**
+   * What the end of one means for those that wait for it. Their ends have to be stored first, and whoever can begin
+   * meanwhile does.
+   */
   function ended(end: Modelled): void {
+    const following: [Modelled, Modelled["state"]][] = [];
     for (const each of unfinished()) {
-      if (each.after.includes(end.id) && end.state !== "completed") {
-        each.state = "cancelled";
-        ended(each);
-      } else if (each.mergedInto === end.id) {
+      if (each.after.includes(end.id) && end.state !== "completed") following.push([each, "cancelled"]);
+      else if (each.mergedInto === end.id) {
         if (end.state === "cancelled") each.mergedInto = null;
-        else {
-          each.state = end.state;
-          ended(each);
-        }
+        else following.push([each, end.state]);
       }
+    }
+    if (following.length === 0) return;
+    for (const [each] of following) each.isEnding = true;
+    schedule();
+    for (const [each, state] of following) {
+      each.state = state;
+      ended(each);
     }
   }
 
@@ -293,6 +300,7 @@ function createSubject() {
       keepsFolder: false,
       isParked: false,
       mergedInto: null,
+      isEnding: false,
       state: "queued",
     };
     const covered = unfinished().filter(
@@ -394,7 +402,7 @@ function createSubject() {
   }
 
   function isHeld(each: Modelled): boolean {
-    return isPaused(each) || awaitedBy(each).length > 0 || (each.retryAtMs ?? 0) > clock.nowMs;
+    return each.isEnding || isPaused(each) || awaitedBy(each).length > 0 || (each.retryAtMs ?? 0) > clock.nowMs;
   }
 
   function check(): void {
