@@ -402,7 +402,9 @@ function createSubject() {
   }
 
   function isHeld(each: Modelled): boolean {
-    return each.isEnding || isPaused(each) || awaitedBy(each).length > 0 || (each.retryAtMs ?? 0) > clock.nowMs;
+    return (
+      each.isEnding || isPaused(each) || awaitedBy(each).length > 0 || (each.retryAtMs ?? 0) > clock.nowMs
+    );
   }
 
   function check(): void {
