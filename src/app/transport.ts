@@ -41,6 +41,7 @@ export async function openTransport({
   const broker = await createEmbeddedBroker({
     host: embedded.host,
     port: embedded.port,
+    wsPort: embedded.ws_port,
     users: embedded.users,
     tls: embedded.tls,
     allowPlaintext: embedded.allow_plaintext,
@@ -49,6 +50,7 @@ export async function openTransport({
     runnerClientId: clientIdOf(nodeId),
     log,
   });
+  if (broker.wsPort !== null) log.info(`MQTT over WebSocket is spoken on port ${broker.wsPort}`);
   return { transport: { kind: "stream", open: broker.open }, url: broker.url, close: broker.close };
 }
 

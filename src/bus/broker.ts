@@ -15,6 +15,7 @@ import {
   roleOf,
 } from "./broker-access.ts";
 import { type Deliveries, followDeliveries } from "./broker-deliveries.ts";
+import { listenToWebSockets, type WebSocketListener } from "./broker-websocket.ts";
 import { limitPackets } from "./packet-limit.ts";
 import type { BusLog } from "./ports.ts";
 
@@ -22,6 +23,8 @@ export interface EmbeddedBrokerOptions {
   readonly host: string;
   /** 0 for any that is free. */
   readonly port: number;
+  /** For MQTT over WebSocket; null for none. */
+  readonly wsPort: number | null;
   readonly users: readonly BrokerUser[];
   /** Paths of PEM files. */
   readonly tls: { readonly cert: string; readonly key: string } | null;
@@ -35,6 +38,8 @@ export interface EmbeddedBrokerOptions {
 
 export interface EmbeddedBroker {
   readonly port: number;
+  /** Of MQTT over WebSocket; null where there is none. */
+  readonly wsPort: number | null;
   /** Without credentials, with a host that a client on this machine can use. */
   readonly url: string;
   /**
@@ -65,7 +70,8 @@ const wrongPasswordDelayMs = 500;
  */
 export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Promise<EmbeddedBroker> {
   refuseOpenListener(options);
-  const server = await createListener(options);
+  const pems = options.tls === null ? null : await readPems(options.tls);
+  const server = createListener(options, pems);
   const aedes = await Aedes.createBroker({
     queueLimit: loginQueueLimit,
     drainTimeout: drainTimeoutMs,
@@ -83,17 +89,21 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     socket.once("close", () => sockets.delete(socket));
     socket.setKeepAlive(true, 30_000);
   });
-  server.on(options.tls === null ? "connection" : "secureConnection", (socket: Socket) => {
-    limitPackets(socket, maxPacketBytes, () => {
+  const take = (stream: Duplex): void => {
+    limitPackets(stream, maxPacketBytes, () => {
       options.log.warn(
         `A client of the embedded broker was cut off: a packet of more than ${maxPacketBytes} bytes`,
       );
     });
-    aedes.handle(socket);
-  });
+    aedes.handle(stream);
+  };
+  server.on(options.tls === null ? "connection" : "secureConnection", take);
+  let webSockets: WebSocketListener | null = null;
   try {
     await listen(server, options);
+    webSockets = await listenToPages(options, pems, take);
   } catch (error) {
+    server.close();
     await closed(aedes);
     throw error;
   }
@@ -102,6 +112,7 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
   const port = typeof address === "object" && address !== null ? address.port : options.port;
   return {
     port,
+    wsPort: webSockets?.port ?? null,
     url: `${options.tls === null ? "mqtt" : "mqtts"}://${localHost(options.host)}:${port}`,
     open: () => {
       const [ours, theirs] = duplexPair();
@@ -118,6 +129,7 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
       server.close();
       await fromRunner.settled(farewellTimeoutMs);
       await closed(aedes);
+      await webSockets?.close();
       for (const socket of sockets) socket.destroy();
       await stopped;
     },
@@ -146,13 +158,46 @@ function isLoopback(address: string): boolean {
   return plain === "localhost" || plain === "::1" || (isIP(plain) === 4 && plain.startsWith("127."));
 }
 
-async function createListener({ tls }: EmbeddedBrokerOptions): Promise<Server> {
-  if (tls === null) return createServer({ noDelay: true });
-  // One after the other: where both are missing, the same one is named every time.
-  const cert = await readPem("cert", tls.cert);
-  const key = await readPem("key", tls.key);
+async function listenToPages(
+  { host, wsPort, users }: EmbeddedBrokerOptions,
+  tls: Pems | null,
+  onStream: (stream: Duplex) => void,
+): Promise<WebSocketListener | null> {
+  if (wsPort === null) return null;
   try {
-    return createTlsServer({ cert, key, handshakeTimeout: connectTimeoutMs, noDelay: true });
+    return await listenToWebSockets({
+      host,
+      port: wsPort,
+      tls,
+      maxConnections,
+      maxPacketBytes,
+      hasUsers: users.length > 0,
+      onStream,
+    });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new AppError(
+      "config_invalid",
+      `The embedded broker cannot listen for WebSockets on ${host}:${wsPort}: ${why}. Set another mqtt.embedded.ws_port (0 for any that is free), or null for none`,
+      { cause },
+    );
+  }
+}
+
+interface Pems {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+/** One after the other: where both are missing, the same one is named every time. */
+async function readPems(tls: NonNullable<EmbeddedBrokerOptions["tls"]>): Promise<Pems> {
+  return { cert: await readPem("cert", tls.cert), key: await readPem("key", tls.key) };
+}
+
+function createListener({ tls }: EmbeddedBrokerOptions, pems: Pems | null): Server {
+  if (tls === null || pems === null) return createServer({ noDelay: true });
+  try {
+    return createTlsServer({ ...pems, handshakeTimeout: connectTimeoutMs, noDelay: true });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new AppError(

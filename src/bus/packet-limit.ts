@@ -1,4 +1,4 @@
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 
 /**
  * Watches the lengths that MQTT packets announce in a stream of bytes, without keeping any of it: a byte
@@ -40,7 +40,7 @@ export function createPacketGuard(maxPacketBytes: number): (chunk: Buffer) => bo
  * Ends the connection when a packet announces more than `maxPacketBytes`, before any of it is kept. The broker
  * takes its bytes from the socket with `read()` and buffers a packet whole, so that is where to look.
  */
-export function limitPackets(socket: Socket, maxPacketBytes: number, onTooLarge: () => void): void {
+export function limitPackets(socket: Duplex, maxPacketBytes: number, onTooLarge: () => void): void {
   const isWithinLimit = createPacketGuard(maxPacketBytes);
   const read = socket.read.bind(socket);
   socket.read = (size?: number): unknown => {

@@ -115,6 +115,17 @@ export const configSchema = z
                 ),
               ),
             port: z.int().min(0).max(65_535).default(1883).meta(about("Its port; 0 takes any free one.")),
+            ws_port: z
+              .int()
+              .min(0)
+              .max(65_535)
+              .nullable()
+              .default(null)
+              .meta(
+                about(
+                  "Its port for MQTT over WebSocket, for pages, such as 9001; without it there is none. The same address, users and TLS.",
+                ),
+              ),
             users: z
               .array(
                 z.strictObject({

@@ -6,6 +6,7 @@ import os from "node:os";
 import path from "node:path";
 import { connectAsync } from "mqtt";
 import { afterEach, describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
 import { Connection } from "../../src/bus/connection.ts";
 import { AppError } from "../../src/errors.ts";
 import { base, Cleanup, createLog, external, listen, makeBus, nodeId, startBroker } from "./harness.ts";
@@ -429,5 +430,67 @@ describe("with TLS", () => {
     await expect(startBroker(cleanup, { tls: { cert: file, key: file } })).rejects.toThrow(
       /no certificate and its key/,
     );
+  });
+});
+
+describe("over WebSocket", () => {
+  const page = (port: number | null, options: Parameters<typeof connectAsync>[1] = {}) =>
+    connectAsync(`ws://127.0.0.1:${port}`, { protocolVersion: 4, reconnectPeriod: 0, ...options });
+
+  test("a page hears the same, with the same rights", async () => {
+    const broker = await startBroker(cleanup, { wsPort: 0, users });
+    const own = await runner(broker.open);
+    const client = await page(broker.wsPort, { username: "carl", password: "control-pass" });
+    cleanup.add(() => client.endAsync(true));
+    const heard: string[] = [];
+    client.on("message", (topic, payload) => heard.push(`${topic} ${payload}`));
+    await client.subscribeAsync("tomekeeper/#", { qos: 1 });
+    own.connection.send({ topic: `${base}/scan`, payload: "state", qos: 1, retain: true }, () => {});
+    await expect.poll(() => heard).toEqual([`${base}/scan state`]);
+    await client.publishAsync(`${base}/scan`, "mine", { qos: 1 });
+    await client.publishAsync(`${base}/cmd/scan`, "{}", { qos: 1 });
+    await expect.poll(() => own.heard).toEqual([`${base}/cmd/scan {}`]);
+    expect(heard).not.toContain(`${base}/scan mine`);
+    await expect(page(broker.wsPort)).rejects.toThrow();
+    await expect(page(broker.wsPort, { username: "carl", password: "wrong" })).rejects.toThrow();
+  });
+
+  test("a page from elsewhere is not let in where nobody has a password, and programs are", async () => {
+    const broker = await startBroker(cleanup, { wsPort: 0 });
+    const from = (origin?: string) =>
+      new Promise<string>((resolve) => {
+        const socket = new WebSocket(
+          `ws://127.0.0.1:${broker.wsPort}`,
+          "mqtt",
+          origin === undefined ? {} : { origin },
+        );
+        socket.on("open", () => resolve("open"));
+        socket.on("error", ({ message }) => resolve(message));
+        cleanup.add(async () => socket.terminate());
+      });
+    expect(await from("https://evil.example")).toMatch(/401/);
+    expect(await from("null")).toMatch(/401/);
+    expect(await from(`http://127.0.0.1:${broker.wsPort}`)).toBe("open");
+    expect(await from()).toBe("open");
+    const guarded = await startBroker(cleanup, { wsPort: 0, users });
+    await expect(page(guarded.wsPort)).rejects.toThrow();
+  });
+
+  test("a packet that is too large ends the connection, and a page itself is not served", async () => {
+    const broker = await startBroker(cleanup, { wsPort: 0 });
+    const client = await page(broker.wsPort);
+    cleanup.add(() => client.endAsync(true));
+    const closed = new Promise<void>((resolve) => client.once("close", () => resolve()));
+    client.publish(`${base}/cmd/scan`, Buffer.alloc(2 * 1_048_576));
+    await closed;
+    expect((await fetch(`http://127.0.0.1:${broker.wsPort}/`)).status).toBe(426);
+  });
+
+  test("a port that is taken is named", async () => {
+    const broker = await startBroker(cleanup, { wsPort: 0 });
+    await expect(startBroker(cleanup, { wsPort: broker.wsPort })).rejects.toMatchObject({
+      code: "config_invalid",
+      message: expect.stringMatching(/ws_port/),
+    });
   });
 });

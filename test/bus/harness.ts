@@ -203,6 +203,7 @@ export async function startBroker(
   const broker = await createEmbeddedBroker({
     host: "127.0.0.1",
     port: 0,
+    wsPort: null,
     users: [],
     tls: null,
     allowPlaintext: false,
