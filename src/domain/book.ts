@@ -73,6 +73,8 @@ export interface MatchLayer extends BookFields {
   readonly coverUrl?: string | null;
   /** The cover that was fetched from there: its name below the data folder. */
   readonly coverFile?: string | null;
+  /** What the names of its folders said before organizing gave it others, and no other layer says. */
+  readonly former?: BookFields;
   /** What a parser has read in the book's name: the lowest layer. Null where it understood nothing. */
   readonly guess?: BookFields | null;
 }

@@ -218,7 +218,15 @@ function mergeLayer(
   const toChoose = isSure ? [] : [...candidates, ...oldCandidates];
   const rejected = before?.rejected ?? [];
   const guess = before?.guess;
-  if (!isSure && toChoose.length === 0 && rejected.length === 0 && guess === undefined) return null;
+  const former = before?.former;
+  if (
+    !isSure &&
+    toChoose.length === 0 &&
+    rejected.length === 0 &&
+    guess === undefined &&
+    former === undefined
+  )
+    return null;
   return {
     ...(fields as BookFields),
     sources,
@@ -228,6 +236,7 @@ function mergeLayer(
     coverUrl,
     coverFile: coverUrl === before?.coverUrl ? (before?.coverFile ?? null) : null,
     ...(guess === undefined ? {} : { guess }),
+    ...(former === undefined ? {} : { former }),
   };
 }
 

@@ -85,19 +85,25 @@ export interface KeptLayers {
   readonly user: BookFields | null;
 }
 
-/** The scan's layers between those that survive every scan: a parser's guess below them, a match and the user above. */
+/**
+ * The scan's layers between those that survive every scan: a parser's guess below them, a match and the user above. What
+ * folders said that organizing has renamed counts where the new names say nothing.
+ */
 export function withKept(
   { layers, titleIsBareName }: Pick<StoredContent, "layers" | "titleIsBareName">,
   kept: KeptLayers,
 ): FieldLayers {
   const { match: _match, user: _user, ai: _ai, ...scanned } = layers;
   const guess = kept.match?.guess ?? null;
-  const { title: _bareName, ...folder } = scanned.folder ?? {};
+  const former = kept.match?.former;
+  const folder = former === undefined ? scanned.folder : { ...former, ...scanned.folder };
+  const { title: _bareName, ...untitled } = folder ?? {};
+  // A name that nobody understood is no title where somebody has.
+  const isUntitled = guess?.title != null && titleIsBareName;
   return {
     ...scanned,
     ...(guess === null ? {} : { ai: guess }),
-    // A name that nobody understood is no title where somebody has.
-    ...(guess?.title != null && titleIsBareName && scanned.folder !== undefined ? { folder } : {}),
+    ...(folder === undefined ? {} : { folder: isUntitled ? untitled : folder }),
     ...(kept.match === null ? {} : { match: kept.match }),
     ...(kept.user === null ? {} : { user: kept.user }),
   };

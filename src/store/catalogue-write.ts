@@ -129,7 +129,7 @@ export class CatalogueWriter {
       content,
       contentJson,
       mtimes: JSON.stringify(mtimes),
-      kept: keptLayers(row),
+      kept: withFormer(keptLayers(row), content),
       draftReviewReason: undefined,
       missing: null,
     };
@@ -319,6 +319,17 @@ export class CatalogueWriter {
     if (summary.state === "needs_review" && !wasInReview) outcome.needsReview.push(summary);
     return id;
   }
+}
+
+/** An id or a narrator that stood in a folder's name alone would be forgotten with it. */
+function withFormer(kept: KeptLayers, content: StoredContent): KeptLayers {
+  const layers = withKept(content, kept);
+  const { provenance } = composeFields(layers);
+  const told = Object.entries(layers.folder ?? {}).filter(
+    ([field]) => field !== "title" && provenance[field as keyof typeof provenance] === "folder",
+  );
+  if (told.length === 0) return kept;
+  return { ...kept, match: { ...kept.match, former: Object.fromEntries(told) } };
 }
 
 /** Its files are looked at too: a book keeps its folder where only their names change. */

@@ -833,6 +833,33 @@ export function catalogueContract(name: string, createBackend: () => Promise<Cat
         ]);
       });
 
+      test("forgets nothing that only the names of its old folders said", () => {
+        const folder = {
+          title: "Title",
+          authors: ["Folder Author"],
+          narrators: ["Nora"],
+          asin: "B000000001",
+        };
+        const made = draft("Download", { root: "inbox", fields: { authors: ["Tag Author"] } });
+        const layers = { ...made.layers, folder };
+        catalogue.commit("op", [unit("Download", [{ id: null, draft: { ...made, layers } }], "inbox")]);
+        const id = catalogue.query({ limit: 1, offset: 0 }).items[0]?.id ?? "";
+        catalogue.relocate("op-2", [moved("Download", "Author/Title", false)]);
+        const placed = draft("Author/Title", { root: "books", fields: { authors: ["Tag Author"] } });
+        const renamed = {
+          ...placed,
+          layers: { ...placed.layers, folder: { title: "Title", narrators: ["Nina"] } },
+        };
+        catalogue.commit("op-3", [unit("Author/Title", [{ id, draft: renamed }], "books")]);
+        expect(catalogue.book(id)).toMatchObject({
+          title: "Title",
+          authors: ["Tag Author"],
+          narrators: ["Nina"],
+          asin: "B000000001",
+          provenance: { asin: "folder", narrators: "folder", authors: "tags" },
+        });
+      });
+
       test("of a book that keeps its folder follows the names of its files", () => {
         const id = addToInbox();
         catalogue.relocate("op-2", [moved("Download", "Author/Title", false)]);

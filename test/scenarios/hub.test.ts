@@ -1,5 +1,5 @@
-import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -78,13 +78,16 @@ const count = (topic: string): number => heard.filter((message) => message.topic
 const within = { timeout: 5_000 };
 
 /** All that is to be known of the runner, by somebody who comes now. */
-async function retained(): Promise<ReadonlyMap<string, string>> {
+async function retained(
+  url: string = broker.url,
+  login: { readonly username?: string; readonly password?: string } = {},
+): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>();
-  const client = await connectAsync(broker.url, { protocolVersion: 5 });
+  const client = await connectAsync(url, { protocolVersion: 4, ...login });
   client.on("message", (topic, payload, { retain }) => {
     if (retain) found.set(topic, payload.toString());
   });
-  await client.subscribeAsync(["homeassistant/#", "tomekeeper/#", "other/#"]);
+  await client.subscribeAsync(["homeassistant/#", "tomekeeper/#"]);
   await new Promise((resolve) => setTimeout(resolve, 400));
   await client.endAsync();
   return found;
@@ -226,6 +229,97 @@ describe.skipIf(mosquittoPath === null)("beside a hub (needs mosquitto)", () => 
     await hub.subscribeAsync(["homeassistant/+/#", "tomekeeper/+/#", "other/+/#"], { qos: 1 });
     await expect.poll(() => new Set(heard.map(({ topic }) => topic)).size).toBe(others.length);
   });
+});
+
+const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
+
+/** A certificate for localhost, that Mosquitto may read after it has given up root. */
+function makeCertificate(): { readonly cert: string; readonly key: string } {
+  const [cert, key] = [path.join(dir, "cert.pem"), path.join(dir, "key.pem")];
+  const kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"];
+  const name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
+  execFileSync("openssl", ["req", ...kind, ...name, "-keyout", key, "-out", cert], { stdio: "ignore" });
+  for (const [file, mode] of [
+    [dir, 0o755],
+    [cert, 0o644],
+    [key, 0o644],
+  ] as const)
+    chmodSync(file, mode);
+  return { cert, key };
+}
+
+describe.skipIf(mosquittoPath === null)("over every way to a broker (needs mosquitto)", () => {
+  const ways = ["MQTT 5 with a password", "MQTT 5 with a password over TLS", "MQTT 3.1.1 at its own broker"];
+
+  test.each(ways)(
+    "all is there after a start, a death, a stop, a restart of the broker and a hub's birth: %s",
+    async (way) => {
+      if (way.includes("TLS") && !hasOpenssl) return;
+      const isOwn = way.includes("own broker");
+      broker = await startMosquitto({ passwords: { tomekeeper: "secret", hub: "hub" } });
+      const hubLogin = { username: "hub", password: "hub" };
+      const env: Record<string, string> = {
+        TOMEKEEPER_SCAN__ON_STARTUP: "false",
+        TOMEKEEPER_MQTT__USERNAME: "tomekeeper",
+        TOMEKEEPER_MQTT__PASSWORD: "secret",
+      };
+      let url = broker.url;
+      let extra: string[] = [];
+      if (way.includes("TLS")) {
+        const { cert, key } = makeCertificate();
+        const port = broker.port + 1;
+        extra = [`listener ${port} 127.0.0.1`, `certfile ${cert}`, `keyfile ${key}`];
+        await broker.stop();
+        await broker.start({ passwords: { tomekeeper: "secret", hub: "hub" }, extra });
+        url = `mqtts://localhost:${port}`;
+        env["TOMEKEEPER_MQTT__CA"] = cert;
+      }
+      const args = ["--library", path.join(dir, "books"), "--data", path.join(dir, "data")];
+      const own = ["--mqtt-port", "0"];
+      const begin = async (): Promise<void> => {
+        runner = isOwn
+          ? await startRunner([...args, ...own], { env: { TOMEKEEPER_SCAN__ON_STARTUP: "false" } })
+          : await startRunner([...args, "--broker", url], {
+              url: broker.url.replace("//", "//hub:hub@"),
+              env,
+            });
+      };
+      await begin();
+      const at = isOwn ? runner.url : broker.url;
+      const login = isOwn ? {} : hubLogin;
+      const discovery = `homeassistant/device/tomekeeper_${await nodeId()}/config`;
+      const all = [discovery, ...["availability", ...states].map((topic) => `${base}/${topic}`)].sort();
+      const there = async () =>
+        [...(await retained(at, login)).keys()].filter((topic) => !topic.includes("/breaker/")).sort();
+      await expect.poll(there, within).toEqual(all);
+      expect(runner.stderr()).toContain(way.includes("MQTT 5") ? "with MQTT 5" : "with MQTT 3.1.1");
+
+      heard = [];
+      hub = await connectAsync(at, { protocolVersion: 4, reconnectPeriod: 100, ...login });
+      hub.on("message", (topic, payload, { retain }) =>
+        heard.push({ topic, payload: payload.toString(), retain }),
+      );
+      await hub.subscribeAsync(["homeassistant/#", "tomekeeper/#"], { qos: 1 });
+      await expect.poll(() => count(discovery), within).toBe(1);
+      heard = [];
+      await hub.publishAsync("homeassistant/status", "online");
+      const again = () => all.filter((topic) => count(topic) === 0);
+      await expect.poll(again, within).toEqual([]);
+      if (!isOwn) {
+        await broker.stop();
+        await broker.start({ passwords: { tomekeeper: "secret", hub: "hub" }, extra });
+        await expect.poll(() => last(`${base}/availability`), { timeout: 15_000 }).toBe("online");
+        await expect.poll(there, within).toEqual(all);
+        heard = [];
+        await runner.kill();
+        await expect.poll(() => last(`${base}/availability`), within).toBe("offline");
+        await begin();
+        await expect.poll(() => last(`${base}/availability`), within).toBe("online");
+      }
+      await runner.stop();
+      await expect.poll(() => last(`${base}/availability`), within).toBe("offline");
+    },
+  );
 });
 
 test("a plugin of somebody else's is loaded by its path, and ends alone when it fails", async () => {
