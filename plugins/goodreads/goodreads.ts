@@ -1,5 +1,4 @@
 import { readFile, stat } from "node:fs/promises";
-import { parse } from "csv-parse/sync";
 import { z } from "zod";
 import {
   foldText,
@@ -79,6 +78,7 @@ export const goodreads: SourcePlugin = {
 };
 
 async function readShelf(path: string): Promise<Shelf> {
+  const { parse } = await import("csv-parse/sync");
   const rows: readonly unknown[] = parse(await readFile(path), {
     columns: true,
     bom: true,

@@ -15,7 +15,7 @@ import { collectGarbage, createIdleCollector } from "../health/collect.ts";
 import { rootState } from "../health/diagnostics.ts";
 import { type HealthAnswer, startEndpoint } from "../health/http.ts";
 import { createMemorySampler, memoryLimitBytes } from "../health/memory.ts";
-import { createMetrics } from "../health/metrics.ts";
+import type { createMetrics } from "../health/metrics.ts";
 import { createPressureRelief } from "../health/pressure.ts";
 import { createQueries } from "../library/queries.ts";
 import { createPlaylists } from "../organize/playlists.ts";
@@ -50,6 +50,8 @@ interface RunnerParts {
   readonly diagnostics: Diagnostics;
   readonly transport: Transport;
   readonly plugins: readonly Plugin[];
+  /** Null where nobody can ask for figures. */
+  readonly createMetrics: typeof createMetrics | null;
   readonly bootId: string;
   readonly log: Logger;
   /** Told of whatever has to be stopped; it is stopped in reverse. */
@@ -208,7 +210,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     onMemoryLevel: announcer.memoryPressure,
   });
   releases.defer(() => heartbeat.stop());
-  const metrics = createMetrics({
+  const metrics = parts.createMetrics?.({
     version,
     node: config.node,
     queue: () => queue.snapshot(),
@@ -263,7 +265,7 @@ export function buildRunner(parts: RunnerParts): Runner {
     publishQueue.wish();
     idle.worked();
     announcer.operationChanged(operation, previous);
-    metrics.operationChanged(operation, previous);
+    metrics?.operationChanged(operation, previous);
     if (previous === null && operation.kind === "scan") void organizeAfter(operation);
     if (operation.state === previous || !isEnded(operation.state)) return;
     if (operation.kind === "scan") {
@@ -445,7 +447,7 @@ export function buildRunner(parts: RunnerParts): Runner {
 
   async function startHttp(): Promise<void> {
     const { host, port } = config.http;
-    if (port === null) return;
+    if (port === null || metrics === undefined) return;
     const endpoint = await startEndpoint({ host, port, health: healthNow, metrics: metrics.text });
     releases.defer(() => endpoint.stop());
     log.info(`/health and /metrics are answered at http://${host}:${endpoint.port}`);

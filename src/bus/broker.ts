@@ -15,7 +15,7 @@ import {
   roleOf,
 } from "./broker-access.ts";
 import { type Deliveries, followDeliveries } from "./broker-deliveries.ts";
-import { listenToWebSockets, type WebSocketListener } from "./broker-websocket.ts";
+import type { WebSocketListener } from "./broker-websocket.ts";
 import { limitPackets } from "./packet-limit.ts";
 import type { BusLog } from "./ports.ts";
 
@@ -164,6 +164,7 @@ async function listenToPages(
   onStream: (stream: Duplex) => void,
 ): Promise<WebSocketListener | null> {
   if (wsPort === null) return null;
+  const { listenToWebSockets } = await import("./broker-websocket.ts");
   try {
     return await listenToWebSockets({
       host,

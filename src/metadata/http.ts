@@ -1,4 +1,4 @@
-import { Agent, type Dispatcher, request } from "undici";
+import type { Dispatcher } from "undici";
 import { AppError, systemCode } from "../errors.ts";
 import { type HostRules, isExcepted, lookupPublic, refuseAddress, refused } from "./addresses.ts";
 
@@ -42,14 +42,8 @@ const mostBytes = 10 * 1024 * 1024;
 const mostRedirects = 5;
 
 export function createHttp(options: HttpOptions): Http {
-  const common = {
-    allowH2: false,
-    connectTimeout: options.timeoutMs,
-    bodyTimeout: options.timeoutMs,
-  } as const;
-  // The usual resolver is for hosts that the configuration names, and for nobody else.
-  const outside = new Agent({ ...common, connect: { lookup: lookupPublic } });
-  const inside = new Agent(common);
+  /** Loaded with the first request: it takes 27 MB, and many a runner never sends one. */
+  let client: ReturnType<typeof openClient> | null = null;
 
   async function follow(first: URL, asked: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
     let url = first;
@@ -72,9 +66,11 @@ export function createHttp(options: HttpOptions): Http {
     throw new AppError("answer_invalid", `${first.host} answers with more than ${mostRedirects} redirects`);
   }
 
-  function send(url: URL, asked: HttpRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+  async function send(url: URL, asked: HttpRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    client ??= openClient(options.timeoutMs);
+    const { request, inside, outside } = await client;
     const isPost = asked.post !== undefined;
-    return request(url, {
+    return await request(url, {
       method: isPost ? "POST" : "GET",
       dispatcher: isExcepted(url, options) ? inside : outside,
       signal,
@@ -104,8 +100,20 @@ export function createHttp(options: HttpOptions): Http {
       }
     },
     close: async () => {
-      await Promise.all([outside.destroy(), inside.destroy()]);
+      const opened = await client;
+      await Promise.all([opened?.outside.destroy(), opened?.inside.destroy()]);
     },
+  };
+}
+
+async function openClient(timeoutMs: number) {
+  const { Agent, request } = await import("undici");
+  const common = { allowH2: false, connectTimeout: timeoutMs, bodyTimeout: timeoutMs } as const;
+  return {
+    request,
+    // The usual resolver is for hosts that the configuration names, and for nobody else.
+    outside: new Agent({ ...common, connect: { lookup: lookupPublic } }),
+    inside: new Agent(common),
   };
 }
 

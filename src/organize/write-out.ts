@@ -12,7 +12,6 @@ import { syncFolder } from "../files/sync.ts";
 import { type BookFollower, followBooks, libraryBooks } from "./follow-books.ts";
 import { linkNew, readText, replaceFile, writeTemporary } from "./own-file.ts";
 import { hasFolder, ownSidecarsIn, sidecarNames } from "./own-sidecars.ts";
-import { metadataJson, opf } from "./sidecar-text.ts";
 
 export interface WriteOutDeps {
   /** What is wanted now. */
@@ -62,6 +61,8 @@ export function createWriteOut(deps: WriteOutDeps): BookFollower {
     if (folder === null) return;
     if (book.state === "missing") return await removeOwn(folder);
     const wanted = deps.settings();
+    // With it comes what writes XML, which most runners need not have in memory.
+    const { metadataJson, opf } = await import("./sidecar-text.ts");
     if (wanted.metadata_json) await write(folder, sidecarNames.metadata_json, metadataJson(book));
     const hasOther = book.companions.some(({ path: file }) => file.toLowerCase().endsWith(".opf"));
     if (wanted.opf && !hasOther) await write(folder, sidecarNames.opf, opf(book));

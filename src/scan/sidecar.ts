@@ -8,8 +8,6 @@ import { AppError, systemCode } from "../errors.ts";
 import type { Sidecar } from "./draft.ts";
 import { readMetadataJson } from "./sidecar-json.ts";
 import { type SidecarSource, sidecarSourceOf } from "./sidecar-names.ts";
-import { readNfo } from "./sidecar-nfo.ts";
-import { readOpf } from "./sidecar-opf.ts";
 import { decodeText, readTextSidecar } from "./sidecar-text.ts";
 
 export interface Sidecars {
@@ -73,7 +71,7 @@ async function readSidecar(
   }
   if (isOwnSidecar(text)) return { sidecar: null, problem: null, isOwn: true };
   try {
-    const { fields, chapters, ignoredKeys } = parseSidecar(source, file.name, text);
+    const { fields, chapters, ignoredKeys } = await parseSidecar(source, file.name, text);
     const ignored =
       ignoredKeys.length === 0 ? null : `Ignored, as of an unexpected type: ${ignoredKeys.join(", ")}.`;
     return {
@@ -86,20 +84,21 @@ async function readSidecar(
   }
 }
 
-function parseSidecar(
+/** What reads XML is loaded with the first file that holds some: it takes 8 MB. */
+async function parseSidecar(
   source: SidecarSource,
   name: string,
   text: string,
-): {
+): Promise<{
   readonly fields: BookFields;
   readonly chapters: readonly Chapter[];
   readonly ignoredKeys: readonly string[];
-} {
+}> {
   switch (source) {
     case "nfo":
-      return { fields: readNfo(text), chapters: [], ignoredKeys: [] };
+      return { fields: (await import("./sidecar-nfo.ts")).readNfo(text), chapters: [], ignoredKeys: [] };
     case "opf":
-      return { fields: readOpf(text), chapters: [], ignoredKeys: [] };
+      return { fields: (await import("./sidecar-opf.ts")).readOpf(text), chapters: [], ignoredKeys: [] };
     case "text":
       return { fields: readTextSidecar(name, text), chapters: [], ignoredKeys: [] };
     case "metadata_json":
