@@ -52,17 +52,21 @@ interface RunningHub {
   error: string | null;
 }
 
+const startLimitMs = 5_000;
+
 export function createHubs(options: HubsOptions): Hubs {
   const { config, plugins, log } = options;
   const running: RunningHub[] = [];
   const failed = new Map<string, string>();
   const last = new Map<StateKey, StateBody<StateKey>>();
 
-  /** What it throws ends it, and nobody else. */
+  /** What it throws, at once or later, ends it and nobody else. */
   function guarded<T>(hub: RunningHub, work: () => T): T | undefined {
     if (hub.error !== null) return undefined;
     try {
-      return work();
+      const result = work();
+      if (result instanceof Promise) result.catch((error: unknown) => fail(hub, error));
+      return result;
     } catch (error) {
       fail(hub, error);
       return undefined;
@@ -70,6 +74,7 @@ export function createHubs(options: HubsOptions): Hubs {
   }
 
   function fail(hub: RunningHub, error: unknown): void {
+    if (hub.error !== null) return;
     const { message } = toErrorRecord(error);
     hub.error = message;
     failed.set(hub.name, message);
@@ -105,7 +110,7 @@ export function createHubs(options: HubsOptions): Hubs {
     try {
       const context = contextOf(hub, plugin.settings?.parse(settings) ?? settings, sources);
       running.push(hub);
-      if (enabled) hub.stop = await plugin.start(context);
+      if (enabled) hub.stop = await withinLimit(Promise.resolve(plugin.start(context)));
       else plugin.leave?.(context);
     } catch (error) {
       fail(
@@ -130,7 +135,7 @@ export function createHubs(options: HubsOptions): Hubs {
         const listeners = states.get(key) ?? new Set();
         states.set(key, listeners.add(listener));
         const now = last.get(key);
-        if (now !== undefined) listener(now as never);
+        if (now !== undefined) guarded(hub, () => listener(now as never));
         return () => listeners.delete(listener);
       },
       onEvent: (listener) => {
@@ -211,6 +216,20 @@ export function createHubs(options: HubsOptions): Hubs {
   function sectionOfName(name: string) {
     const plugin = plugins.find((each) => each.name === name);
     return plugin === undefined ? { enabled: false } : sectionOf(plugin, config);
+  }
+}
+
+/** A plugin that does not come up must not keep the runner from it. */
+async function withinLimit<T>(starting: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new Error(`it did not start within ${startLimitMs / 1000} s`);
+    timer = setTimeout(() => reject(error), startLimitMs);
+  });
+  try {
+    return await Promise.race([starting, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

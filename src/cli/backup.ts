@@ -1,5 +1,6 @@
 import path from "node:path";
 import { type Backup, backUp, restore } from "../app/backup.ts";
+import type { StateBody } from "../bus/topics.ts";
 import { AppError } from "../errors.ts";
 import { acquireLock } from "../store/lock.ts";
 import type { CommandLine } from "./command-line.ts";
@@ -67,10 +68,11 @@ async function quietly<T>(
       await lock.release();
     }
   }
-  const wasPaused = (await queueOf(runner)).state === "paused";
+  let queue: Queue = await queueOf(runner);
+  const wasPaused = queue.state === "paused";
   try {
-    if (!wasPaused) await runner.request("pause", {});
-    for (const untilMs = Date.now() + parkMs; (await queueOf(runner)).counts.running > 0; ) {
+    if (!wasPaused) queue = await runner.request("pause", {});
+    for (const untilMs = Date.now() + parkMs; queue.counts.running > 0; queue = await queueOf(runner)) {
       if (Date.now() > untilMs)
         throw new AppError("busy", "What runs does not come to a safe point: try again later");
       await new Promise((resolve) => setTimeout(resolve, 200));
@@ -82,9 +84,11 @@ async function quietly<T>(
   }
 }
 
-/** A pause of nothing changes nothing, and answers with the queue. */
-async function queueOf(runner: RunnerLink) {
-  const seen = Promise.withResolvers<{ state: string; counts: { running: number } }>();
-  await runner.listen(["queue"], (_topic, payload) => seen.resolve(payload as never));
+type Queue = Pick<StateBody<"queue">, "state" | "counts">;
+
+/** As the runner said it last. */
+async function queueOf(runner: RunnerLink): Promise<Queue> {
+  const seen = Promise.withResolvers<Queue>();
+  await runner.listen(["queue"], (_topic, payload) => seen.resolve(payload as Queue));
   return await seen.promise;
 }

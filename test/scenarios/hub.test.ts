@@ -345,10 +345,20 @@ test("a plugin of somebody else's is loaded by its path, and ends alone when it 
      });
      return () => {};`,
   );
+  plugin(
+    "late",
+    `context.onState("library", async () => { throw new Error("it fails later"); }); return () => {};`,
+  );
+  plugin("stuck", `return new Promise(() => {});`);
   plugin("bad", `context.onState("library", () => { throw new Error("it has a fault"); }); return () => {};`);
   const section = (name: string) => ({ module: path.join(dir, `${name}.mjs`), word: "hello" });
   runner = await start({
-    TOMEKEEPER_PLUGINS: JSON.stringify({ good: section("good"), bad: section("bad") }),
+    TOMEKEEPER_PLUGINS: JSON.stringify({
+      good: section("good"),
+      bad: section("bad"),
+      late: section("late"),
+      stuck: section("stuck"),
+    }),
   });
   await expect.poll(() => last("other/books"), within).toBe("0");
   const info = await runner.state<{ plugins: object[] }>("info");
@@ -357,6 +367,8 @@ test("a plugin of somebody else's is loaded by its path, and ends alone when it 
       { name: "good", state: "running", error: null },
       { name: "home-assistant", state: "running", error: null },
       { name: "bad", state: "failed", error: "it has a fault" },
+      { name: "late", state: "failed", error: "it fails later" },
+      { name: "stuck", state: "failed", error: "it did not start within 5 s" },
     ]),
   );
   await hub.publishAsync("other/ask", "");
