@@ -494,3 +494,25 @@ describe("over WebSocket", () => {
     });
   });
 });
+
+test("a thousand connections are refused beyond a hundred, and the runner does not notice", async () => {
+  const broker = await startBroker(cleanup);
+  const own = await runner(broker.open);
+  const sockets = Array.from({ length: 1000 }, () => connect(broker.port, "127.0.0.1"));
+  cleanup.add(async () => {
+    for (const socket of sockets) socket.destroy();
+  });
+  for (const socket of sockets) socket.on("error", () => {});
+  const open = () => sockets.filter((socket) => !socket.destroyed && socket.readyState === "open").length;
+  await expect.poll(() => sockets.some(({ connecting }) => connecting), { timeout: 10_000 }).toBe(false);
+  await expect.poll(open, { timeout: 10_000 }).toBeLessThanOrEqual(100);
+  const acknowledged = new Promise<string | null>((resolve) =>
+    own.connection.send({ topic: `${base}/scan`, payload: "state", qos: 1, retain: true }, resolve),
+  );
+  expect(await acknowledged).toBeNull();
+  for (const socket of sockets) socket.destroy();
+  // Those who come afterwards are let in again.
+  await expect
+    .poll(async () => (await client(broker.url).catch(() => null)) !== null, { timeout: 10_000 })
+    .toBe(true);
+});
