@@ -1,6 +1,10 @@
 import * as z from "zod";
 import type { Root } from "../domain/book.ts";
 
+/*
+ * Long, because it is one table: the reference page, the JSON Schema and the types are made from it, in its order.
+ */
+
 /** How an operation is tried again whose kind is not named in `queue.retry`. */
 export const defaultRetry = { attempts: 4, first_seconds: 5, most_seconds: 300 };
 

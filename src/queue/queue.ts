@@ -41,6 +41,11 @@ import { type Pressure, Scaling } from "./scaling.ts";
 import { coversScopes } from "./scopes.ts";
 import { takeSnapshot } from "./snapshot.ts";
 
+/*
+ * Long, because every change of an entry goes through one object: what can be told without its state (order, outcomes, records, scopes,
+ * scaling) is in files of its own beside it, and what is left shares the entries, the pauses and the workers.
+ */
+
 interface QueueOptions {
   readonly store: OperationStore;
   /** What a person has paused, kept across restarts. */

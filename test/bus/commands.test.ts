@@ -9,6 +9,10 @@ import type { Operation } from "../../src/domain/operation.ts";
 import { AppError } from "../../src/errors.ts";
 import { base, completed, createLog, handlers, MemoryCommandStore, operation } from "./harness.ts";
 
+/*
+ * Long, because every rule of the answers is told of the same object with the same few helpers.
+ */
+
 interface Sent {
   readonly topic: string;
   readonly answer: Answer;

@@ -5,6 +5,10 @@ import type { Relocation } from "../../src/domain/organize.ts";
 import type { TrackTags } from "../../src/domain/scan.ts";
 import type { Catalogue } from "../../src/store/ports.ts";
 
+/*
+ * Long, because a port has one suite: whoever makes another catalogue runs it with one call, and all of it shares one set-up.
+ */
+
 /** Whatever keeps the catalogue; each `open` is a new start of the runner on it. */
 export interface CatalogueBackend {
   open(now: () => Date): Promise<Catalogue>;

@@ -13,6 +13,10 @@ import {
   type Work,
 } from "./queue-work.ts";
 
+/*
+ * Long, because a port has one suite: whoever makes another queue runs it with one call, and all of it shares one set-up.
+ */
+
 interface QueueParts {
   readonly runs: Readonly<Partial<Record<OperationKind, OperationRun>>>;
   readonly pauses: { load(): Pauses; save(pauses: Pauses): Promise<void> };

@@ -6,6 +6,10 @@ import { type Walk, walk } from "../../src/scan/walk.ts";
 import { realDisk } from "../../src/scan/walk-disk.ts";
 import { makeScanBench, type ScanBench } from "../fixtures/scan.ts";
 
+/*
+ * Long, because each thing that a scan promises is seen in a whole scan, with the same bench.
+ */
+
 const benches: ScanBench[] = [];
 
 afterEach(async () => {

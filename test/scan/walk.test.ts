@@ -13,6 +13,10 @@ import { type Disk, realDisk } from "../../src/scan/walk-disk.ts";
 import { walkInThread } from "../../src/scan/walk-in-thread.ts";
 import { makeTree, type Tree } from "../fixtures/tree.ts";
 
+/*
+ * Long, because each disk that a walk may meet is one short test with the same helpers.
+ */
+
 const trees: Tree[] = [];
 
 afterEach(async () => {

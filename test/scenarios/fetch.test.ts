@@ -7,6 +7,10 @@ import { type AudioContent, type AudioTags, makeAudio } from "../../src/demo/aud
 import { type RunningRunner, startRunner } from "../fixtures/runner.ts";
 import { type KnownBook, type SourceServer, startSourceServer } from "../fixtures/source-server.ts";
 
+/*
+ * Fetching as a user meets it. Long, because each scenario needs the same library, server and runner.
+ */
+
 let dir: string;
 let runner: RunningRunner;
 let server: SourceServer;
