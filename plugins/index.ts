@@ -4,6 +4,7 @@ import { audnexus } from "./audnexus/audnexus.ts";
 import { goodreads } from "./goodreads/goodreads.ts";
 import { googleBooks } from "./google-books/google-books.ts";
 import { homeAssistant } from "./home-assistant/home-assistant.ts";
+import { homie } from "./homie/homie.ts";
 import { itunes } from "./itunes/itunes.ts";
 import { openLibrary } from "./open-library/open-library.ts";
 
@@ -16,4 +17,5 @@ export const plugins: readonly Plugin[] = [
   itunes,
   ai,
   homeAssistant,
+  homie,
 ];

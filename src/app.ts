@@ -66,6 +66,7 @@ export async function startApp(options: AppOptions): Promise<RunningApp> {
     const hubs = hubAccess(
       plugins.filter((plugin) => plugin.kind === "hub"),
       config,
+      store.nodeId,
     );
     const { transport, url, close } = await openTransport({
       config,

@@ -8,6 +8,7 @@ import type { BookField, BookFields, Chapter } from "./domain/book.ts";
  */
 
 export { eventTypes } from "./bus/payloads.ts";
+export type { StateBody } from "./bus/topics.ts";
 export type { BookFields, SeriesPosition } from "./domain/book.ts";
 export { strategies } from "./domain/organize.ts";
 export { splitPeople } from "./domain/people.ts";
@@ -158,10 +159,25 @@ export interface HubContext<Settings> {
   readonly mqtt: {
     /** Retained messages that go out at every connection, before the runner says that it is online. */
     announce(messages: () => readonly HubMessage[], delivered?: () => void): void;
-    /** An exact topic; from before the first connection on. */
-    listen(topic: string, onMessage: (payload: string) => void): void;
+    /**
+     * Keeps a retained topic that says whether the runner is there: `here` when all else has been said, `gone` after a
+     * clean stop, `lost` (the will of a connection of its own) where it died. Only while the plugin starts.
+     */
+    presence(words: {
+      readonly topic: string;
+      readonly here: string;
+      readonly gone: string;
+      readonly lost: string;
+    }): void;
+    /**
+     * An exact topic; only while the plugin starts. What is retained is told again at every connection: it must not make
+     * the runner do anything.
+     */
+    listen(topic: string, onMessage: (payload: string, isRetained: boolean) => void): void;
     /** Retained, kept for the next connection where there is none. */
     publish(message: HubMessage): void;
+    /** Not retained. */
+    send(message: HubMessage): void;
     /** Sends all announcements and all state again: a hub has come up, or has lost what it knew. */
     repeat(): void;
   };
@@ -182,8 +198,11 @@ export interface HubPlugin<Settings = unknown> {
   /** Of its section below `plugins`, `enabled` aside. Without it the plugin is given that as it stands there. */
   readonly settings?: z.ZodType<Settings>;
   /** What others may do with its topics at the embedded broker. */
-  access(settings: Settings): {
-    /** Exact topics that whoever may send commands may publish: the hub's birth message. */
+  access(
+    settings: Settings,
+    nodeId: string,
+  ): {
+    /** Exact topics that whoever may send commands may publish: the hub's birth message, for one. */
     readonly publish: readonly string[];
     /** First levels that everybody may read. */
     readonly read: readonly string[];

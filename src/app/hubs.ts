@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { BusExtension } from "../bus/bus.ts";
 import type { CommandHandlers } from "../bus/commands.ts";
+import type { PresenceWords } from "../bus/presence.ts";
 import { type CommandName, commands, type StateBody, type StateKey } from "../bus/topics.ts";
 import type { Config } from "../config/schema.ts";
 import { AppError, toErrorRecord } from "../errors.ts";
@@ -19,6 +20,7 @@ interface HubsOptions {
   readonly log: Logger;
   readonly bus: () => {
     publishRetained(topic: string, payload: string): void;
+    publishOnce(topic: string, payload: string): void;
     repeat(): void;
   };
   readonly handlers: () => CommandHandlers;
@@ -44,7 +46,8 @@ interface RunningHub {
     readonly messages: () => readonly HubMessage[];
     readonly delivered: () => void;
   }[];
-  readonly heard: Map<string, (payload: string) => void>;
+  readonly heard: Map<string, (payload: string, isRetained: boolean) => void>;
+  readonly presences: PresenceWords[];
   readonly states: Map<StateKey, Set<(body: never) => void>>;
   readonly events: Set<(event: HubEvent) => void>;
   stop: HubStop | null;
@@ -99,6 +102,7 @@ export function createHubs(options: HubsOptions): Hubs {
       name,
       announcements: [],
       heard: new Map(),
+      presences: [],
       states: new Map(),
       events: new Set(),
       stop: null,
@@ -121,7 +125,7 @@ export function createHubs(options: HubsOptions): Hubs {
   }
 
   function contextOf(hub: RunningHub, settings: unknown, sources: readonly string[]): HubContext<unknown> {
-    const { name, announcements, heard, states, events } = hub;
+    const { name, announcements, heard, presences, states, events } = hub;
     const { node } = config;
     return {
       settings,
@@ -145,8 +149,10 @@ export function createHubs(options: HubsOptions): Hubs {
       command: (command, input) => run(command, input),
       mqtt: {
         announce: (messages, delivered = () => {}) => announcements.push({ messages, delivered }),
+        presence: (words) => presences.push(words),
         listen: (topic, onMessage) => heard.set(topic, onMessage),
         publish: ({ topic, payload }) => options.bus().publishRetained(topic, payload),
+        send: ({ topic, payload }) => options.bus().publishOnce(topic, payload),
         repeat: () => options.bus().repeat(),
       },
       memory: {
@@ -173,10 +179,13 @@ export function createHubs(options: HubsOptions): Hubs {
           const hub = mine();
           return [...(hub?.heard ?? [])].map(([topic, onMessage]) => ({
             topic,
-            onMessage: (payload: Buffer) => {
-              if (hub !== undefined) guarded(hub, () => onMessage(payload.toString("utf8")));
+            onMessage: (payload: Buffer, isRetained: boolean) => {
+              if (hub !== undefined) guarded(hub, () => onMessage(payload.toString("utf8"), isRetained));
             },
           }));
+        },
+        get presences() {
+          return mine()?.presences ?? [];
         },
         announces: () => {
           const hub = mine();
@@ -253,10 +262,11 @@ export function hubSettings<T>(plugin: HubPlugin<T>, config: Config): T | null {
 export function hubAccess(
   plugins: readonly AnyHubPlugin[],
   config: Config,
+  nodeId: string,
 ): { readonly publish: readonly string[]; readonly read: readonly string[] } {
   const wanted = plugins.flatMap((plugin) => {
     const settings = sectionOf(plugin, config).enabled ? hubSettings(plugin, config) : null;
-    return settings === null ? [] : plugin.access(settings);
+    return settings === null ? [] : plugin.access(settings, nodeId);
   });
   return {
     publish: wanted.flatMap(({ publish }) => publish),

@@ -31,7 +31,7 @@ export interface EmbeddedBrokerOptions {
   readonly allowPlaintext: boolean;
   readonly base: string;
   readonly hubs: AccessRules["hubs"];
-  /** The client id of the runner itself, which nobody else may take. */
+  /** The client id of the runner itself, which nobody else may take, nor one that begins with it. */
   readonly runnerClientId: string;
   readonly log: BusLog;
 }
@@ -265,7 +265,7 @@ function guard(
     const role = runnerStreams.has(client.conn)
       ? "runner"
       : roleOf(users, username, password, isLoopback(addressOf(client)));
-    if (role !== null && (role === "runner" || client.id !== options.runnerClientId)) {
+    if (role !== null && (role === "runner" || !client.id.startsWith(options.runnerClientId))) {
       roles.set(client, role);
       done(null, true);
       return;

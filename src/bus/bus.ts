@@ -6,17 +6,23 @@ import type { Connection, IncomingMessage, Transport } from "./connection.ts";
 import { Outbox, type OutgoingMessage } from "./outbox.ts";
 import type { eventTypes } from "./payloads.ts";
 import type { BusLog, Clock } from "./ports.ts";
+import { Presence, type PresenceWords } from "./presence.ts";
 import { createStatePublisher } from "./state.ts";
 import type { StateBody, StateKey } from "./topics.ts";
 
 /** What a plugin adds to the bus. */
 export interface BusExtension {
   /** Exact topics to listen to, a hub's birth message for one. */
-  readonly listensTo: readonly { readonly topic: string; readonly onMessage: (payload: Buffer) => void }[];
+  readonly listensTo: readonly {
+    readonly topic: string;
+    readonly onMessage: (payload: Buffer, isRetained: boolean) => void;
+  }[];
   /** Retained messages that are published at every connection, before the runner says that it is online. */
   readonly announces: () => readonly { readonly topic: string; readonly payload: string }[];
   /** The broker has all of them. */
   readonly delivered: () => void;
+  /** Topics of its own that say whether the runner is there; read once, when the bus starts. */
+  readonly presences: readonly PresenceWords[];
 }
 
 interface BusOptions {
@@ -68,6 +74,8 @@ export interface Bus {
   publishEvent(event: BusEvent): void;
   /** A retained message of a plugin's own topics. */
   publishRetained(topic: string, payload: string): void;
+  /** A message of a plugin's own topics, once. */
+  publishOnce(topic: string, payload: string): void;
   /** Sends all announcements, availability and state again: somebody has lost what was known. */
   repeat(): void;
   /** Best effort. `message` must hold no secret. */
@@ -99,6 +107,7 @@ export function createBus(options: BusOptions): Bus {
   let firstUp: () => void = () => {};
   /** The one that is online now. */
   let up: Connection | null = null;
+  let presences: readonly Presence[] = [];
   const seqs = { event: 0, log: 0 };
 
   const client = new BusClient({
@@ -118,10 +127,12 @@ export function createBus(options: BusOptions): Bus {
       up = connection;
       outbox.connect(connection);
       firstUp();
+      sayHere(connection);
     },
     onDown: () => {
       up = null;
       outbox.disconnect();
+      for (const presence of presences) presence.set(false);
     },
   });
 
@@ -131,7 +142,7 @@ export function createBus(options: BusOptions): Bus {
       return;
     }
     for (const { topic, onMessage } of options.extensions.flatMap(({ listensTo }) => listensTo)) {
-      if (topic === message.topic) onMessage(message.payload);
+      if (topic === message.topic) onMessage(message.payload, message.retain);
     }
   }
 
@@ -162,7 +173,24 @@ export function createBus(options: BusOptions): Bus {
     const connection = up;
     if (connection === null) return;
     await announce(connection);
-    if (connection === up) outbox.repeat();
+    if (connection !== up) return;
+    outbox.repeat();
+    sayHere(connection);
+  }
+
+  /** When the broker has all that is to be known. */
+  function sayHere(connection: Connection): void {
+    void outbox.drained().then(() => {
+      if (up === connection) for (const presence of presences) presence.set(true);
+    });
+  }
+
+  function createPresences(): readonly Presence[] {
+    const words = options.extensions.flatMap((extension) => extension.presences);
+    return words.map((each, index) => {
+      const clientId = `${clientIdOf(options.nodeId)}_${index + 1}`;
+      return new Presence({ ...options, ...each, clientId });
+    });
   }
 
   async function said(connection: Connection, message: OutgoingMessage): Promise<void> {
@@ -196,6 +224,8 @@ export function createBus(options: BusOptions): Bus {
       const online = new Promise<void>((resolve) => {
         firstUp = resolve;
       });
+      presences = createPresences();
+      for (const presence of presences) presence.start();
       client.start();
       await within(online, startTimeoutMs, clock);
     },
@@ -206,11 +236,15 @@ export function createBus(options: BusOptions): Bus {
       outbox.giveUpDraining();
       if (commands !== null) await within(commands.recorded(), commandsTimeoutMs, clock);
       const offline = { topic: `${base}/availability`, payload: "offline", qos: 1, retain: true } as const;
-      await client.stop((connection) => within(said(connection, offline), farewellTimeoutMs, clock));
+      await Promise.all([
+        ...presences.map((presence) => presence.stop(farewellTimeoutMs)),
+        client.stop((connection) => within(said(connection, offline), farewellTimeoutMs, clock)),
+      ]);
     },
     publishState: (key, body) => state.publish(key, body),
     publishEvent: (event) => publish("event", 1, event),
     publishRetained: (topic, payload) => outbox.retain({ topic, payload, qos: 1, retain: true }),
+    publishOnce: (topic, payload) => outbox.push({ topic, payload, qos: 1, retain: false }),
     // Where the connection ends meanwhile, the next one begins with all of it.
     repeat: () => void repeat().catch(() => {}),
     publishLog: (level, message) => publish("log", 0, { level, message: message.slice(0, longestLogLine) }),

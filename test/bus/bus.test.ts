@@ -104,7 +104,7 @@ test("announces discovery before availability, and all state after it", async ()
   const announcement = { topic: "homeassistant/device/x/config", payload: "{}" };
   const bus = makeBus(cleanup, {
     transport,
-    extensions: [{ listensTo: [], delivered: () => {}, announces: () => [announcement] }],
+    extensions: [{ listensTo: [], delivered: () => {}, presences: [], announces: () => [announcement] }],
   });
   bus.publishState("scan", idle);
   bus.publishEvent({ event_type: "diagnostics_changed" });
@@ -126,7 +126,7 @@ test("hears the exact topics that an extension asks for, and no others", async (
   ];
   const bus = makeBus(cleanup, {
     transport,
-    extensions: [{ listensTo, delivered: () => {}, announces: () => [] }],
+    extensions: [{ listensTo, delivered: () => {}, presences: [], announces: () => [] }],
   });
   await bus.start();
   const hub = await client(broker.url);

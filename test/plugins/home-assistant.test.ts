@@ -168,7 +168,7 @@ test("its settings are checked, and say what others may do with its topics", () 
   expect(homeAssistant.settings?.parse({})).toEqual({ discovery: "device", prefix: "homeassistant" });
   for (const wrong of [{ discovery: "yes" }, { prefix: "a/b" }, { prefix: "#" }, { other: 1 }])
     expect(homeAssistant.settings?.safeParse(wrong).success).toBe(false);
-  expect(homeAssistant.access({ discovery: "device", prefix: "ha" })).toEqual({
+  expect(homeAssistant.access({ discovery: "device", prefix: "ha" }, nodeId)).toEqual({
     publish: ["ha/status"],
     read: ["ha"],
   });

@@ -4,8 +4,9 @@ import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { connectAsync, type MqttClient } from "mqtt";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { type Mosquitto, mosquittoPath, startMosquitto } from "../fixtures/mosquitto.ts";
+import { startRefusingProxy } from "../fixtures/refusing-proxy.ts";
 import { type RunningRunner, startRunner } from "../fixtures/runner.ts";
 
 /* A hub beside the runner, with Debian's Mosquitto between them. */
@@ -77,20 +78,25 @@ const last = (topic: string): string | undefined =>
 const count = (topic: string): number => heard.filter((message) => message.topic === topic).length;
 const within = { timeout: 5_000 };
 
-/** All that is to be known of the runner, by somebody who comes now. */
+/** All that is to be known of the runner, by somebody who comes now: as `mosquitto_sub` records it. */
 async function retained(
   url: string = broker.url,
-  login: { readonly username?: string; readonly password?: string } = {},
+  { username, password }: { readonly username?: string; readonly password?: string } = {},
 ): Promise<ReadonlyMap<string, string>> {
-  const found = new Map<string, string>();
-  const client = await connectAsync(url, { protocolVersion: 4, ...login });
-  client.on("message", (topic, payload, { retain }) => {
-    if (retain) found.set(topic, payload.toString());
+  const { hostname, port } = new URL(url);
+  const login = username === undefined || password === undefined ? [] : ["-u", username, "-P", password];
+  const topics = ["-t", "homeassistant/#", "-t", "tomekeeper/#"];
+  const { stdout } = await promisify(execFile)(
+    "mosquitto_sub",
+    ["-h", hostname, "-p", port, ...login, ...topics, "--retained-only", "-W", "1", "-F", "%t\t%p"],
+    { maxBuffer: 16 * 1_048_576 },
+  ).catch((error: { readonly code?: unknown; readonly stdout?: string }) => {
+    // 27: the second is over, which is how it ends.
+    if (error.code === 27 && error.stdout !== undefined) return { stdout: error.stdout };
+    throw error;
   });
-  await client.subscribeAsync(["homeassistant/#", "tomekeeper/#"]);
-  await new Promise((resolve) => setTimeout(resolve, 400));
-  await client.endAsync();
-  return found;
+  const lines = stdout.split("\n").filter((line) => line !== "");
+  return new Map(lines.map((line) => line.split("\t", 2) as [string, string]));
 }
 
 describe.skipIf(mosquittoPath === null)("beside a hub (needs mosquitto)", () => {
@@ -128,7 +134,7 @@ describe.skipIf(mosquittoPath === null)("beside a hub (needs mosquitto)", () => 
     await broker.stop();
     await broker.start();
     heard = [];
-    await expect.poll(() => last(`${base}/availability`), { timeout: 15_000 }).toBe("online");
+    await expect.poll(() => last(`${base}/availability`), within).toBe("online");
     await expect
       .poll(
         async () => [...(await retained()).keys()].filter((each) => !each.includes("/breaker/")).sort(),
@@ -249,7 +255,12 @@ function makeCertificate(): { readonly cert: string; readonly key: string } {
 }
 
 describe.skipIf(mosquittoPath === null)("over every way to a broker (needs mosquitto)", () => {
-  const ways = ["MQTT 5 with a password", "MQTT 5 with a password over TLS", "MQTT 3.1.1 at its own broker"];
+  const ways = [
+    "MQTT 5 with a password",
+    "MQTT 5 with a password over TLS",
+    "MQTT 3.1.1 with a password",
+    "MQTT 3.1.1 at its own broker",
+  ];
 
   for (const way of ways)
     test.skipIf(way.includes("TLS") && !hasOpenssl)(
@@ -277,6 +288,9 @@ describe.skipIf(mosquittoPath === null)("over every way to a broker (needs mosqu
       url = `mqtts://localhost:${port}`;
       env["TOMEKEEPER_MQTT__CA"] = cert;
     }
+    const proxy = way === "MQTT 3.1.1 with a password" ? await startRefusingProxy(broker.port) : null;
+    onTestFinished(() => proxy?.stop());
+    url = proxy?.url ?? url;
     const args = ["--library", path.join(dir, "books"), "--data", path.join(dir, "data")];
     const own = ["--mqtt-port", "0"];
     const begin = async (): Promise<void> => {
@@ -296,6 +310,7 @@ describe.skipIf(mosquittoPath === null)("over every way to a broker (needs mosqu
       [...(await retained(at, login)).keys()].filter((topic) => !topic.includes("/breaker/")).sort();
     await expect.poll(there, within).toEqual(all);
     expect(runner.stderr()).toContain(way.includes("MQTT 5") ? "with MQTT 5" : "with MQTT 3.1.1");
+    expect(proxy?.refused() ?? 1).toBeGreaterThan(0);
 
     heard = [];
     hub = await connectAsync(at, { protocolVersion: 4, reconnectPeriod: 100, ...login });
@@ -311,7 +326,7 @@ describe.skipIf(mosquittoPath === null)("over every way to a broker (needs mosqu
     if (!isOwn) {
       await broker.stop();
       await broker.start({ passwords: { tomekeeper: "secret", hub: "hub" }, extra });
-      await expect.poll(() => last(`${base}/availability`), { timeout: 15_000 }).toBe("online");
+      await expect.poll(() => last(`${base}/availability`), within).toBe("online");
       await expect.poll(there, within).toEqual(all);
       heard = [];
       await runner.kill();
