@@ -147,6 +147,8 @@ export interface HubContext<Settings> {
     /** The runner's own topics are below it. */
     readonly base: string;
     readonly version: string;
+    /** Where the hub reaches its HTTP port, and with it the topic `cover` is there; null where it does not. */
+    readonly httpUrl: string | null;
   };
   /** Names of what has a breaker: the sources in use, and a parser of names. */
   readonly sources: readonly string[];

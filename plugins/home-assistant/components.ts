@@ -4,7 +4,7 @@ import { eventTypes, type HubContext, strategies } from "../../src/plugin.ts";
 export type Component = { readonly platform: string } & Readonly<Record<string, unknown>>;
 
 type Facts = Pick<HubContext<unknown>, "sources"> & {
-  readonly runner: { readonly node: string; readonly base: string };
+  readonly runner: { readonly node: string; readonly base: string; readonly httpUrl: string | null };
 };
 
 /** What people build automations on most: these come as triggers of the device, too. */
@@ -233,6 +233,15 @@ export function components(facts: Facts): Readonly<Record<string, Component>> {
       state_topic: `${base}/event`,
       event_types: eventTypes,
     }),
+    ...(facts.runner.httpUrl === null
+      ? []
+      : [
+          entity(facts, "image", "cover", {
+            name: "Newest cover",
+            url_topic: `${base}/cover`,
+            url_template: "{{ value_json.url }}",
+          }),
+        ]),
     ...Object.entries(triggers).map(([event, name]) => trigger(base, event, name)),
   ]);
 

@@ -13,7 +13,7 @@ interface Description {
 }
 
 type Context = HubContext<unknown>;
-export type Commands = Pick<Context, "command">;
+type Commands = Pick<Context, "command">;
 type States = Pick<Context, "onState" | "onEvent">;
 type Value = string | number | boolean | null;
 /** To be called with each value that the property takes. */

@@ -61,7 +61,8 @@ export function createHubs(options: HubsOptions): Hubs {
   const { config, plugins, log } = options;
   const running: RunningHub[] = [];
   const failed = new Map<string, string>();
-  const last = new Map<StateKey, StateBody<StateKey>>();
+  /** By key, and by source where each has a topic of its own. */
+  const last = new Map<string, { readonly key: StateKey; readonly body: StateBody<StateKey> }>();
 
   /** What it throws, at once or later, ends it and nobody else. */
   function guarded<T>(hub: RunningHub, work: () => T): T | undefined {
@@ -126,10 +127,11 @@ export function createHubs(options: HubsOptions): Hubs {
 
   function contextOf(hub: RunningHub, settings: unknown, sources: readonly string[]): HubContext<unknown> {
     const { name, announcements, heard, presences, states, events } = hub;
-    const { node } = config;
+    const { node, http } = config;
+    const httpUrl = http.port === null ? null : http.url;
     return {
       settings,
-      runner: { node, nodeId: options.nodeId, base: `tomekeeper/${node}`, version },
+      runner: { node, nodeId: options.nodeId, base: `tomekeeper/${node}`, version, httpUrl },
       sources,
       log: {
         info: (message) => log.info(`${name}: ${message}`),
@@ -138,8 +140,7 @@ export function createHubs(options: HubsOptions): Hubs {
       onState: (key, listener) => {
         const listeners = states.get(key) ?? new Set();
         states.set(key, listeners.add(listener));
-        const now = last.get(key);
-        if (now !== undefined) guarded(hub, () => listener(now as never));
+        for (const now of last.values()) if (now.key === key) guarded(hub, () => listener(now.body as never));
         return () => listeners.delete(listener);
       },
       onEvent: (listener) => {
@@ -210,7 +211,7 @@ export function createHubs(options: HubsOptions): Hubs {
       for (const plugin of plugins) await startOne(plugin, sources);
     },
     stateChanged: (key, body) => {
-      last.set(key, body);
+      last.set("source" in body ? `${key}/${body.source}` : key, { key, body });
       for (const hub of running)
         for (const listener of hub.states.get(key) ?? []) guarded(hub, () => listener(body as never));
     },

@@ -27,6 +27,7 @@ import { version } from "../version.ts";
 import { type BookNews, createAnnouncer } from "./announce.ts";
 import { coalesce } from "./coalesce.ts";
 import { createHandlers, scanRequest } from "./commands.ts";
+import { type CoversShown, createCoversShown } from "./covers-shown.ts";
 import type { Diagnosis } from "./diagnosis.ts";
 import { createFetching } from "./fetching.ts";
 import { createHeartbeat } from "./heartbeat.ts";
@@ -186,6 +187,7 @@ export function buildRunner(parts: RunnerParts): Runner {
   });
   queue.onChange(operationChanged);
   const query = createQueries(catalogue, config.cache_size);
+  const coversShown = createShown();
   const relief = createPressureRelief(
     {
       trimCaches: () => query.trim(),
@@ -235,9 +237,11 @@ export function buildRunner(parts: RunnerParts): Runner {
   });
   releases.defer(() => idle.stop());
   const publishQueue = coalesce(queueSpacingMs, () => bus.publishState("queue", wireQueue(queue.snapshot())));
-  const publishLibrary = coalesce(librarySpacingMs, () =>
-    bus.publishState("library", wireLibrary(catalogue.totals())),
-  );
+  const publishLibrary = coalesce(librarySpacingMs, () => {
+    bus.publishState("library", wireLibrary(catalogue.totals()));
+    const cover = coversShown?.newest() ?? null;
+    if (cover !== null) bus.publishState("cover", cover);
+  });
   const handlers = createHandlers({
     roots: config.roots,
     isOnline: rootStates.isOnline,
@@ -445,10 +449,24 @@ export function buildRunner(parts: RunnerParts): Runner {
     }
   }
 
+  function createShown(): CoversShown | null {
+    const { url, port } = config.http;
+    if (url === null || port === null) return null;
+    const { roots, data_dir: dataDir } = config;
+    return createCoversShown({
+      url,
+      catalogue,
+      roots,
+      dataDir,
+      readPicture: (file) => scanning.readPicture(file),
+    });
+  }
+
   async function startHttp(): Promise<void> {
     const { host, port } = config.http;
     if (port === null || metrics === undefined) return;
-    const endpoint = await startEndpoint({ host, port, health: healthNow, metrics: metrics.text });
+    const cover = coversShown?.picture;
+    const endpoint = await startEndpoint({ host, port, health: healthNow, metrics: metrics.text, cover });
     releases.defer(() => endpoint.stop());
     log.info(`/health and /metrics are answered at http://${host}:${endpoint.port}`);
   }

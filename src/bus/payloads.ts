@@ -142,6 +142,12 @@ export const settingsShape = {
   log_level: z.string(),
 };
 
+export const coverShape = {
+  book: z.strictObject({ id: z.string(), title: z.string(), authors: z.array(z.string()) }),
+  url: z.string().describe("of the picture; another one when the book has changed"),
+  added_at: time,
+};
+
 export const memoryShape = {
   level: z.enum(["normal", "elevated", "critical"]),
   rss_bytes: count,

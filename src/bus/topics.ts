@@ -20,6 +20,7 @@ import {
   bookStates,
   bookSummaryShape,
   breakerShape,
+  coverShape,
   diagnosticsShape,
   errorShape,
   eventShape,
@@ -83,6 +84,12 @@ export const stateTopics = {
     kind: "each_second",
     urgent: (body) => body.last_scan ?? "",
   }),
+  cover: state(
+    "cover",
+    coverShape,
+    "The newest book that has a cover, and where the cover can be seen; only where `http.url` is configured.",
+    { kind: "each_second", urgent: (body) => body.book.id },
+  ),
   diagnostics: state("diagnostics", diagnosticsShape, "What the start-up checks found.", {
     kind: "at_once",
   }),

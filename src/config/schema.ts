@@ -428,9 +428,7 @@ export const configSchema = z
           .string()
           .min(1)
           .default("127.0.0.1")
-          .meta(
-            about("Address that `/health` and `/metrics` are answered at. Nobody is asked for a password."),
-          ),
+          .meta(about("Address that the port is opened at. Nobody is asked for a password.")),
         port: z
           .int()
           .min(0)
@@ -438,6 +436,17 @@ export const configSchema = z
           .nullable()
           .default(null)
           .meta(about("Its port, such as 9464; without it there is none.")),
+        url: z
+          .url({ protocol: /^https?$/ })
+          .transform((url) => url.replace(/\/+$/, ""))
+          .nullable()
+          .default(null)
+          .meta(
+            about(
+              "Where a hub reaches that port. With it covers are shown there to whoever asks, and the newest book's is an entity of Home Assistant.",
+              { allowed: "an address such as http://nas.local:9464" },
+            ),
+          ),
       })
       .prefault({})
       .meta(about("Health and figures for what watches over containers, and for Prometheus.")),

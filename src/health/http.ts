@@ -15,6 +15,10 @@ interface EndpointOptions {
   readonly health: () => HealthAnswer;
   /** In Prometheus' text format. */
   readonly metrics: () => Promise<string>;
+  /** A book's cover by the book's id; null where there is none. Absent: no covers are shown. */
+  readonly cover?:
+    | ((bookId: string) => Promise<{ readonly type: string; readonly bytes: Uint8Array } | null>)
+    | undefined;
 }
 
 export interface Endpoint {
@@ -26,7 +30,7 @@ export interface Endpoint {
 const requestLimitMs = 5_000;
 
 /**
- * Answers `/health` (503 where it is failing) and `/metrics`, so that what watches over containers and what collects
+ * Answers `/health` (503 where it is failing), `/metrics` and `/covers/<book id>`, so that what watches over containers and what collects
  * figures need no broker. Throws `config_invalid` where it cannot listen.
  */
 export async function startEndpoint(options: EndpointOptions): Promise<Endpoint> {
@@ -51,13 +55,14 @@ export async function startEndpoint(options: EndpointOptions): Promise<Endpoint>
 }
 
 async function answer(
-  { health, metrics }: EndpointOptions,
+  { health, metrics, cover }: EndpointOptions,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   response.setHeader("cache-control", "no-store");
   const [path] = (request.url ?? "").split("?");
-  if (path !== "/health" && path !== "/metrics") {
+  const [, bookId] = cover === undefined ? [] : (/^\/covers\/([\w-]{1,64})$/.exec(path ?? "") ?? []);
+  if (path !== "/health" && path !== "/metrics" && bookId === undefined) {
     send(response, 404, "text/plain", "There is /health and /metrics\n");
     return;
   }
@@ -67,6 +72,14 @@ async function answer(
     return;
   }
   try {
+    if (bookId !== undefined) {
+      const picture = (await cover?.(bookId)) ?? null;
+      // Whatever it is, it is looked at and never run.
+      response.setHeader("x-content-type-options", "nosniff");
+      if (picture === null) send(response, 404, "text/plain", "There is no cover\n");
+      else send(response, 200, picture.type, picture.bytes);
+      return;
+    }
     if (path === "/metrics") {
       send(response, 200, "text/plain; version=0.0.4; charset=utf-8", await metrics());
       return;
@@ -78,7 +91,7 @@ async function answer(
   }
 }
 
-function send(response: ServerResponse, status: number, type: string, body: string): void {
+function send(response: ServerResponse, status: number, type: string, body: string | Uint8Array): void {
   response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body) });
   response.end(response.req.method === "HEAD" ? undefined : body);
 }

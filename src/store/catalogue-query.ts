@@ -76,6 +76,14 @@ export class CatalogueReader {
     return rows.map((row) => summaryOf(row, this.stateOf(row)));
   }
 
+  /** Books that are not missing, newest first. */
+  newest(limit: number): readonly BookSummary[] {
+    const rows = this.#prepare(`
+      SELECT number FROM books INDEXED BY books_by_added WHERE state <> ?
+      ORDER BY added_at DESC, title_key DESC, number DESC LIMIT ?`).all(stateNumber("missing"), limit);
+    return this.summaries(rows.map((row) => integer(row, "number")));
+  }
+
   seriesPlaces(after: number, limit: number): SeriesPlacePage {
     const end = this.#prepare(`
       SELECT max(number) AS last, count(*) AS books

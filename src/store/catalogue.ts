@@ -210,6 +210,10 @@ class SqliteCatalogue implements CatalogueFile {
     return this.#guarded(() => this.#reader.page(query));
   }
 
+  newestBooks(limit: number): readonly BookSummary[] {
+    return this.#guarded(() => this.#reader.newest(limit));
+  }
+
   seriesPlaces(
     ...args: Parameters<CatalogueReader["seriesPlaces"]>
   ): ReturnType<CatalogueReader["seriesPlaces"]> {

@@ -256,6 +256,7 @@ function unavailableCatalogue(reason: unknown): Catalogue {
     missingBy: refuse,
     scanEnded: refuse,
     query: refuse,
+    newestBooks: refuse,
     seriesPlaces: refuse,
     totals: refuse,
     generation: refuse,

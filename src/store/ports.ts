@@ -1,4 +1,4 @@
-import type { Book, BookField, BookFields, MatchLayer, Root } from "../domain/book.ts";
+import type { Book, BookField, BookFields, BookSummary, MatchLayer, Root } from "../domain/book.ts";
 import type { BookCatalogue, CommitOutcome, OrganizeCatalogue, ScanCatalogue } from "../domain/catalogue.ts";
 import type { BatchBegun, BatchRecord, JournalRecord } from "../domain/journal.ts";
 import type { Operation, OperationState } from "../domain/operation.ts";
@@ -112,6 +112,8 @@ export interface StoreIssue {
  */
 export interface Catalogue extends ScanCatalogue, BookCatalogue, OrganizeCatalogue {
   book(id: string): Book | null;
+  /** Books that are not missing, newest first. */
+  newestBooks(limit: number): readonly BookSummary[];
   /** Ids of the last 50 operations that added or changed the book, or found it missing; newest first. */
   historyOf(bookId: string): readonly string[];
   /** Books of the root that were there when it was last looked at, whether it is online or not. */

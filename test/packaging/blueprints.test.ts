@@ -89,7 +89,7 @@ describe.each(files)("the blueprint %s", (name) => {
 
   test("knows only entities, events and commands that there are", () => {
     const platforms = new Set(
-      Object.values(components({ sources: ["x"], runner: { node: "main", base: "b" } })).map(
+      Object.values(components({ sources: ["x"], runner: { node: "main", base: "b", httpUrl: null } })).map(
         ({ platform }) => platform,
       ),
     );
@@ -117,7 +117,7 @@ test("the dashboard has core cards only, and entities that there are", () => {
     readFileSync(path.resolve(folder, "../../../docs/home-assistant/dashboard.yaml"), "utf8"),
   );
   const made = Object.entries(
-    components({ sources: ["audnexus", "open-library"], runner: { node: "main", base: "b" } }),
+    components({ sources: ["audnexus", "open-library"], runner: { node: "main", base: "b", httpUrl: null } }),
   );
   const ids = new Set(made.map(([, { default_entity_id: id }]) => id));
   const core = [

@@ -5,7 +5,7 @@ import { homeAssistant } from "../../plugins/home-assistant/home-assistant.ts";
 
 const nodeId = "5ad6f2e0-1b7c-4b3d-9a52-0c1f3a7d9e11";
 const facts = {
-  runner: { node: "main", nodeId, base: "tomekeeper/main", version: "1.2.3" },
+  runner: { node: "main", nodeId, base: "tomekeeper/main", version: "1.2.3", httpUrl: null },
   sources: ["audnexus", "open-library"],
 };
 const device = { mode: "device", prefix: "homeassistant" } as const;
@@ -84,6 +84,20 @@ describe("the device's message", () => {
       ["select", 2],
       ["event", 1],
     ]);
+  });
+
+  test("has the newest book's cover where the hub can reach it", () => {
+    const runner = { ...facts.runner, httpUrl: "http://nas.local:9464" };
+    const [other] = discovery(device, null, { ...facts, runner }).messages;
+    expect(componentsOf(payload)).not.toHaveProperty("cover");
+    expect(componentsOf(other?.payload ?? "")["cover"]).toEqual({
+      platform: "image",
+      unique_id: `tomekeeper_${nodeId}_cover`,
+      default_entity_id: "image.tomekeeper_cover",
+      name: "Newest cover",
+      url_topic: "tomekeeper/main/cover",
+      url_template: "{{ value_json.url }}",
+    });
   });
 
   test("of another node has other names, and topics of its own", () => {

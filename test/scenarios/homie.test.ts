@@ -62,6 +62,9 @@ async function isLivedIn(): Promise<void> {
   await expect.poll(() => last("queue/paused"), within).toBe("false");
   await expect.poll(() => last("settings/log-level"), within).toBe("info");
 
+  const breakers = () => ["audnexus", "open-library"].map((source) => last(`source-${source}/breaker`));
+  await expect.poll(breakers, within).toEqual(["closed", "closed"]);
+
   await set("queue/paused", "true");
   await expect.poll(() => last("queue/paused"), within).toBe("true");
   expect(last("queue/state")).toBe("paused");

@@ -172,3 +172,43 @@ describe("a cover", () => {
     expect(names("books/Austen/Persuasion")).toEqual(["01.mp3", "cover.jpg"]);
   });
 });
+
+describe("shown to a hub", () => {
+  const settings = { TOMEKEEPER_HTTP__PORT: "0", TOMEKEEPER_LOG_LEVEL: "info" };
+  const address = (): string => /http:\/\/127\.0\.0\.1:\d+/.exec(runner.stderr())?.[0] ?? "none";
+  const get = (url: string) => fetch(`${address()}${url}`);
+
+  test("is the newest book's cover, at an address of its own, and nothing but pictures of books", async () => {
+    await addBook("books/Austen/Emma", emma, jpeg);
+    await addBook("books/Austen/Sanditon", { album: "Sanditon", artist: "Jane Austen" });
+    mkdirSync(at("books/Austen/Lesley"));
+    await makeAudio(at("books/Austen/Lesley/01.mp3"), { tags: { album: "Lesley", artist: "Jane Austen" } });
+    writeFileSync(at("books/Austen/Lesley/cover.jpg"), "no picture at all");
+    await start({ ...settings, TOMEKEEPER_HTTP__URL: "http://nas.local:9464/" });
+    type Cover = { readonly book: { readonly title: string }; readonly url: string };
+    await addBook("books/Austen/Persuasion", { album: "Persuasion", artist: "Jane Austen" }, png);
+    await scan();
+    const { url } = await runner.state<Cover>("cover", ({ book }: Cover) => book.title === "Persuasion");
+    expect(url).toMatch(/^http:\/\/nas\.local:9464\/covers\/[\w-]+\?\w+$/);
+    const shown = await get(url.replace("http://nas.local:9464", ""));
+    expect(shown.headers.get("content-type")).toBe("image/png");
+    expect(Buffer.from(await shown.arrayBuffer())).toEqual(png);
+
+    const { items } = (await runner.ask("query", {})).at(-1)?.data ?? {};
+    const status = async (title: string) => {
+      const { id } = items.find((item: { title: string }) => item.title === title);
+      return (await get(`/covers/${id}`)).status;
+    };
+    expect([await status("Emma"), await status("Sanditon"), await status("Lesley")]).toEqual([200, 404, 404]);
+    for (const nothing of ["/covers/", "/covers/x", "/covers/..%2f..%2fnode-id", "/covers/../node-id"])
+      expect((await get(nothing)).status).toBe(404);
+  });
+
+  test("is not there where no address is configured", async () => {
+    await addBook("books/Austen/Emma", emma, jpeg);
+    await start(settings);
+    const { items } = (await runner.ask("query", {})).at(-1)?.data ?? {};
+    expect((await get(`/covers/${items[0].id}`)).status).toBe(404);
+    expect((await get("/health")).status).toBe(200);
+  });
+});
