@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import os from "node:os";
 import path from "node:path";
@@ -17,6 +25,10 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 function root(id: string, changes: Partial<Root> = {}): Root {
   return { id, path: path.join(dir, id), kind: "library", optional: false, watch: true, ...changes };
 }
+
+const help = readFileSync(path.resolve(import.meta.dirname, "../../docs/troubleshooting.md"), "utf8").split(
+  "\n",
+);
 
 function madeRoot(id: string, changes: Partial<Root> = {}): Root {
   const made = root(id, changes);
@@ -45,8 +57,21 @@ async function check(name: string, changes: Partial<DiagnosticInputs>) {
   const { checks } = await runDiagnostics(inputs(changes));
   const named = checks.filter((candidate) => candidate.check === name);
   expect(named).toHaveLength(1);
+  if (named[0]?.remedy !== null) expect(helpFor(name)).toContain(named[0]?.remedy.split(" ", 2).join(" "));
   return named[0];
 }
+
+/** What docs/troubleshooting.md says of a check; it has to say what the check itself says. */
+function helpFor(check: string): string {
+  const [kind = check] = check.split(":");
+  return help.find((line) => line.startsWith(`| \`${kind}`)) ?? `nothing of ${kind}`;
+}
+
+test("each check is explained in docs/troubleshooting.md", async () => {
+  const { checks } = await runDiagnostics(inputs({ roots: [madeRoot("books")] }));
+  const names = [...checks.map(({ check: name }) => name), "root_watched:books"];
+  expect(names.map(helpFor).filter((line) => line.startsWith("nothing"))).toEqual([]);
+});
 
 test("finds nothing wrong where nothing is, and leaves no file behind", async () => {
   const books = madeRoot("books");
