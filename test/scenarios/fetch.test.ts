@@ -104,10 +104,10 @@ describe("one call where others make a thousand", () => {
     expect(server.requests.length).toBeLessThanOrEqual(300);
     const breaker = await runner.state<Breaker>(
       "breaker/open-library",
-      ({ calls }) => calls === server.requests.length,
+      // The topic goes out once a second: the last request may be told before the last look-up that shared it.
+      ({ calls, coalesced }) => calls === server.requests.length && coalesced >= 700,
     );
     expect(breaker).toMatchObject({ state: "closed", failures: 0 });
-    expect(breaker.coalesced).toBeGreaterThanOrEqual(700);
     expect([...server.userAgents]).toEqual([
       expect.stringMatching(/^Tomekeeper\/\S+ \(somebody@example\.org\)$/),
     ]);
